@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * iSER (RFC 7145) transport of the open-iscsi initiator: the types, and what
+ * each unit offers the others.
+ *
+ * Invariants, cited by number in the code that upholds them:
+ *  1. When a command is completed to SCSI, no rkey of it is usable and no work
+ *     request of it is outstanding.
+ *  2. An rkey grants what the direction needs: a read command grants remote
+ *     write, a write command remote read, data that is sent grants nothing.
+ *  3. No DMA mapping, MR or work request of a connection exists after its
+ *     release; none of a command's after conn_stop.
+ *  4. A connection's memory outlives each task that points into it; a device
+ *     outlives each connection's RDMA resources.
+ *  5. A command's registration, command PDU and Data-Out PDUs go to the send
+ *     queue in one post, after room for all of them has been reserved.
+ *  6. Nothing from the wire is trusted.
+ *  7. Nothing sleeps in a completion, in the I/O path, or with a lock held that
+ *     the CM callback takes (the setup mutex excepted).
+ *  8. Memory that storage may be waiting for is allocated with GFP_NOIO.
+ *  9. A failed allocation, mapping or post in the I/O path costs that I/O a
+ *     retry, never an error.
+ *
+ * Lock order:
+ *   handler_mutex of the CM id -> iser_conn.setup_mutex
+ *   session->frwd_lock -> session->back_lock
+ *   session->frwd_lock -> iser_conn.state_lock
+ *   iser_device.conns_lock, iser_endpoints_lock: nothing is taken inside
+ *
+ * Letters in front of a field's purpose say who may touch it:
+ *   I  set during setup, constant from then on
+ *   A  atomic, cmpxchg or bit operation
+ *   F  under session->frwd_lock
+ *   C  in the completion handlers of the connection's one CQ, which never run
+ *      concurrently; after the drain, by whoever tears down
+ *   S  under iser_conn.state_lock
+ *   M  under iser_conn.setup_mutex
+ */
+#ifndef _ISCSI_ISER_H
+#define _ISCSI_ISER_H
+
+#include <linux/completion.h>
+#include <linux/in6.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/sizes.h>
+#include <linux/workqueue.h>
+
+#include <rdma/ib_verbs.h>
+#include <rdma/rdma_cm.h>
+
+#include <scsi/scsi_cmnd.h>
+#include <scsi/scsi_host.h>
+#include <scsi/libiscsi.h>
+#include <scsi/scsi_transport_iscsi.h>
+#include <scsi/iscsi_proto.h>
+#include <scsi/iser.h>
+
+#define ISER_CMDS_MAX		512	/* tasks of a session at the most */
+#define ISER_SEND_SGES		6	/* header, and data sent from its own pages */
+#define ISER_CMD_WRS		3	/* REG_MR, SEND, LOCAL_INV */
+#define ISER_UNEXPECTED_PDUS	24	/* receives beyond one for each task */
+#define ISER_LOGIN_RECVS	16	/* receives before the session is known */
+#define ISER_RECV_BATCH		8	/* receives reposted at a time */
+#define ISER_RECV_SIZE		512	/* a receive's own buffer */
+#define ISER_OVERFLOW_SIZE	SZ_8K	/* what does not fit into it */
+#define ISER_OVERFLOWS		4
+#define ISER_MR_PAGE_SIZE	SZ_4K
+
+struct iser_conn;
+
+/* What precedes the data segment in every message. */
+struct iser_pdu_hdr {
+	struct iser_ctrl	iser;
+	struct iscsi_hdr	bhs;
+};
+
+static_assert(sizeof(struct iser_pdu_hdr) == 76);
+
+/**
+ * struct iser_device - an RDMA device, from the ib_client's add to its remove
+ */
+struct iser_device {
+	struct ib_device	*ibdev;		/* I */
+	refcount_t		ref;		/* A: the client data, each connection */
+	struct completion	unused;		/* the last reference is gone */
+	struct rcu_head		rcu;		/* a lookup may still be reading */
+	struct ib_event_handler	event_handler;	/* I */
+
+	enum ib_mr_type		mr_type;	/* I */
+	u32			mr_pages;	/* I: pages one MR can hold */
+	u32			sq_wrs;		/* I: send queue entries, drain's excepted */
+	u32			rq_wrs;		/* I: likewise */
+	u32			send_sges;	/* I */
+	unsigned long		virt_boundary;	/* I: what a scatter list has to honour */
+	u32			max_sectors;	/* I: of 512 bytes, in one command */
+
+	spinlock_t		conns_lock;
+	bool			removing;	/* conns_lock: takes no connection */
+	struct list_head	conns;		/* conns_lock: iser_conn.device_entry */
+};
+
+/* What the HCA still owns of an I/O: iser_io.hca. */
+enum iser_io_hca {
+	ISER_IO_SEND		= BIT(0),	/* PDUs: until the last SEND has completed */
+	ISER_IO_RKEY		= BIT(1),	/* MR: until somebody invalidates it */
+	ISER_IO_INV		= BIT(2),	/* MR: until LOCAL_INV has completed */
+};
+
+/**
+ * struct iser_io - a slot: all that a task needs of a connection
+ *
+ * One for each task of the session, found by task->itt. From a successful post
+ * until @hca has become zero the slot belongs to the HCA and holds a reference
+ * on its task; before and after it belongs to the task (F).
+ */
+struct iser_io {
+	atomic_t		hca;		/* A: enum iser_io_hca */
+	bool			responded;	/* C: the response has been seen */
+	bool			no_response;	/* NOP-Out that gets no answer */
+	struct iser_conn	*conn;		/* I */
+	struct iscsi_task	*task;		/* alloc_pdu until cleanup_task */
+	struct iser_pdu_hdr	*hdr;		/* I: part of conn->hdr_pages */
+
+	struct scatterlist	*sg;		/* mapped data; NULL: none is mapped */
+	int			sg_count;	/* entries of it before mapping */
+	int			dma_count;	/* and after */
+	enum dma_data_direction	dir;
+	u32			length;		/* EDTL */
+	u32			sq_wrs;		/* send queue entries reserved */
+	u32			dataouts;	/* Data-Out PDUs sent */
+	u64			text_dma;	/* mapped text of a control PDU */
+	u32			text_len;	/* 0: none is mapped */
+
+	struct ib_mr		*mr;		/* I: NULL in discovery sessions */
+	struct ib_cqe		send_cqe;	/* last SEND */
+	struct ib_cqe		early_cqe;	/* what precedes it: heard only on errors */
+	struct ib_cqe		inv_cqe;	/* LOCAL_INV */
+	struct ib_reg_wr	reg_wr;
+	struct ib_send_wr	send_wr;
+	struct ib_sge		sge[ISER_SEND_SGES];
+};
+
+/* A Data-Out PDU on its way; reused in the order of the send queue. */
+struct iser_dataout {
+	struct ib_send_wr	wr;
+	struct ib_sge		sge[ISER_SEND_SGES];
+	struct iser_pdu_hdr	*hdr;
+};
+
+/* Header buffers, in pages mapped for sending. */
+struct iser_hdr_pages {
+	unsigned int		count;		/* of pages */
+	struct {
+		void		*addr;
+		u64		dma;
+	} pages[];
+};
+
+/* A receive: a buffer of its own, and a share in an overflow area. */
+struct iser_rx {
+	struct ib_cqe		cqe;
+	struct ib_recv_wr	wr;
+	struct ib_sge		sge[2];
+	struct iser_conn	*conn;
+	struct iser_pdu_hdr	*buf;
+	u8			*overflow;
+	u32			byte_len;	/* of a response that is held back */
+};
+
+enum iser_conn_state {
+	ISER_CONN_CONNECTING,
+	ISER_CONN_UP,			/* the CM said ESTABLISHED; not libiscsi's UP */
+	ISER_CONN_TERMINATING,		/* posts nothing, reports nothing */
+	ISER_CONN_DOWN,			/* owns nothing but its memory */
+};
+
+/* Shown by iscsiadm -m session -r N -s. */
+struct iser_stats {
+	u64	immediate_bytes;	/* F: sent with the command */
+	u64	unsolicited_bytes;	/* F: sent in Data-Out PDUs */
+	u64	solicited_bytes;	/* F: left to the target's RDMA Read */
+	u64	read_bytes;		/* C: placed by the target's RDMA Write */
+	u64	registrations;		/* F */
+	u64	sq_full;		/* F: had to wait for room in the send queue */
+	u64	remote_invalidations;	/* C */
+	u64	local_invalidations;	/* F or C: approximate */
+	u32	pdus_sent[64];		/* F: by opcode */
+	u32	pdus_received[64];	/* C: by opcode */
+};
+
+/* Transport data of an iscsi_conn: lives from create_conn to destroy_conn. */
+struct iser_binding {
+	struct iser_conn	*conn;		/* F: one reference, bind until stop */
+	struct iser_stats	stats;
+};
+
+/**
+ * struct iser_conn - one RDMA connection, made by ep_connect and never reused
+ */
+struct iser_conn {
+	/* constant */
+	u32			id;		/* I: "conn" in log lines and trace events */
+	struct sockaddr_storage	portal;		/* I */
+	struct rdma_cm_id	*cm_id;		/* I: release destroys it */
+	struct iser_device	*device;	/* M: one reference, release drops it */
+	struct ib_device	*ibdev;		/* I: the device's */
+	struct ib_pd		*pd;		/* M */
+	struct ib_cq		*cq;		/* M: from the shared pool */
+	struct ib_qp		*qp;		/* M: teardown destroys it */
+	u32			cq_entries;	/* M: taken from the pool's CQ */
+	u8			port;		/* I: of the device */
+	bool			has_sgid;	/* I: when established, as the next two */
+	union ib_gid		sgid;		/* I */
+	enum ib_gid_type	sgid_type;	/* I */
+
+	/* I/O path */
+	struct iscsi_conn	*iscsi_conn;	/* S to set, once; its cls_conn is held */
+	struct iser_stats	*stats;		/* I: part of the iser_binding */
+	struct iser_io		*ios;		/* I: from bind on; final free frees it */
+	u32			num_ios;	/* I */
+	u32			sq_size;	/* I */
+	u32			sq_posted;	/* F: entries reserved so far */
+	u32			sq_done;	/* C: entries given back so far */
+	struct iser_dataout	*dataouts;	/* I: from start_conn on */
+	u32			num_dataouts;	/* I: a power of two, or 0 */
+	u32			dataouts_posted; /* F */
+	u32			dataouts_done;	/* C */
+	struct iser_hdr_pages	*hdrs;		/* I: of ios */
+	struct iser_hdr_pages	*dataout_hdrs;	/* I */
+
+	/* receiving */
+	struct list_head	rx_chunks;	/* M: page-sized pieces of receives */
+	struct ib_recv_wr	*rx_repost;	/* C: chain not yet posted */
+	u32			rx_repost_count; /* C */
+	u32			rx_count;	/* M: receives made so far */
+	struct {
+		u8		*addr;
+		u64		dma;
+	} overflow[ISER_OVERFLOWS];		/* M: shared by the receives in turn */
+	u8			*large_pdu;	/* M: a large data segment in one piece */
+	struct iser_rx		*held_rx;	/* C: response before its request's SEND */
+
+	/* connection management */
+	spinlock_t		state_lock;
+	enum iser_conn_state	state;		/* S, and F if bound: iser_conn_change_state() */
+	bool			flushed;	/* S: drain is done */
+	bool			stopped;	/* S: nobody's stop is waited for any more */
+	int			err;		/* A: first failure, stays */
+	const char		*cause;		/* of it, in words; written by the first one */
+	wait_queue_head_t	state_wait;	/* left CONNECTING, or failed */
+	struct mutex		setup_mutex;
+	bool			setup_closed;	/* M: no CM step makes anything any more */
+	bool			established;	/* M: there is something to disconnect */
+	bool			setup_started;	/* S */
+	int			setup_err;	/* of setup_work */
+	struct work_struct	fail_work;	/* the only caller of iscsi_conn_failure() */
+	struct work_struct	setup_work;	/* MRs and receives of full feature phase */
+	struct work_struct	drain_work;
+	struct work_struct	release_work;
+	struct work_struct	free_work;
+	struct delayed_work	port_down_work;	/* grace period of a port that went down */
+	struct completion	flush_completion; /* comes without the peer's help */
+	struct kref		ref;		/* endpoint, binding, tasks, release_work */
+	struct rcu_head		rcu;
+	struct iscsi_endpoint	*ep;		/* iser_endpoints_lock */
+	struct list_head	ep_entry;	/* iser_endpoints_lock */
+	struct list_head	device_entry;	/* device->conns_lock */
+	ktime_t			terminated;	/* start of the teardown */
+};
+
+/* Transport data of a task: NULL unless it has a slot. */
+struct iser_task {
+	struct iser_io		*io;
+};
+
+/* iscsi_iser.c */
+extern long long iser_max_sectors;
+extern long long iser_ack_timeout;
+extern long long iser_tos;
+extern long long iser_port_down_grace_ms;
+
+/* iser_device.c */
+int iser_device_register_client(void);
+void iser_device_unregister_client(void);
+int iser_device_attach(struct iser_conn *conn, struct ib_device *ibdev);
+void iser_device_detach(struct iser_conn *conn);
+
+/* iser_verbs.c */
+int iser_verbs_init(void);
+void iser_verbs_exit(void);
+struct iser_conn *iser_conn_create(const struct sockaddr *portal);
+int iser_conn_connect(struct iser_conn *conn);
+int iser_conn_poll(struct iser_conn *conn, int timeout_ms);
+int iser_conn_couple(struct iser_conn *conn, struct iscsi_conn *iscsi_conn);
+void iser_conn_start_setup(struct iser_conn *conn);
+int iser_conn_wait_setup(struct iser_conn *conn);
+void iser_conn_fail(struct iser_conn *conn, const char *cause, int err);
+void iser_conn_fail_port_down(struct iser_conn *conn);
+void iser_conn_shutdown(struct iser_conn *conn);
+void iser_conn_settle(struct iser_conn *conn);
+int iser_conn_post_recvs(struct iser_conn *conn, struct ib_recv_wr *wrs);
+void iser_conn_get(struct iser_conn *conn);
+bool iser_conn_get_unless_zero(struct iser_conn *conn);
+void iser_conn_put(struct iser_conn *conn);
+
+/* iser_initiator.c */
+int iser_alloc_pdu(struct iscsi_task *task, uint8_t opcode);
+int iser_xmit_task(struct iscsi_task *task);
+void iser_cleanup_task(struct iscsi_task *task);
+void iser_io_init(struct iser_io *io);
+void iser_io_settle(struct iser_io *io);
+bool iser_io_claim_rkey(struct iser_io *io);
+void iser_recv_done(struct ib_cq *cq, struct ib_wc *wc);
+
+/* iser_memory.c */
+int iser_conn_alloc_ios(struct iser_conn *conn, u32 count);
+void iser_conn_free_ios(struct iser_conn *conn);
+int iser_conn_alloc_mrs(struct iser_conn *conn);
+void iser_conn_free_mrs(struct iser_conn *conn);
+int iser_conn_alloc_dataouts(struct iser_conn *conn, u32 count);
+int iser_conn_alloc_recvs(struct iser_conn *conn, u32 count);
+void iser_conn_unmap_buffers(struct iser_conn *conn);
+int iser_io_map(struct iser_io *io, struct scsi_cmnd *sc);
+int iser_io_map_text(struct iser_io *io, void *text, u32 len);
+void iser_io_unmap(struct iser_io *io);
+int iser_io_register(struct iser_io *io, int access);
+void iser_io_invalidate(struct iser_io *io);
+
+#endif /* _ISCSI_ISER_H */

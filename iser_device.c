@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * iSER initiator: the RDMA devices.
+ *
+ * The ib_client's add callback makes a struct iser_device and publishes it as
+ * client data; connections find it there when the CM has resolved their
+ * address. A lookup is an RCU read plus a reference that can be refused, so it
+ * may race with the removal. Each connection keeps its reference until its
+ * release has returned everything to the device.
+ *
+ * Removal (iser_device_remove()) does everybody's part itself, for nobody else
+ * need be alive: it tells libiscsi, shuts each connection down, and supplies
+ * the stop that iscsid or the class would have given. Then it waits for the
+ * last reference. Nothing that it waits for waits for the peer or for user
+ * space. The core calls clients in the reverse of their registration, so this
+ * happens before the CM looks at its ids; a connection that turns up later
+ * finds no client data, and the CM's DEVICE_REMOVAL ends it.
+ *
+ * Port and GID events end the connections that they concern at once; they are
+ * the fastest way to learn that a path is dead.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/slab.h>
+
+#include <rdma/ib_cache.h>
+
+#include "iscsi_iser.h"
+#include "iser_trace.h"
+
+static struct ib_client iser_ib_client;
+
+static void iser_device_put(struct iser_device *device)
+{
+	if (refcount_dec_and_test(&device->ref))
+		complete(&device->unused);
+}
+
+static struct iser_device *iser_device_get(struct ib_device *ibdev)
+{
+	struct iser_device *device;
+
+	rcu_read_lock();
+	device = ib_get_client_data(ibdev, &iser_ib_client);
+	if (device && !refcount_inc_not_zero(&device->ref))
+		device = NULL;
+	rcu_read_unlock();
+	return device;
+}
+
+/**
+ * iser_device_attach - let a connection use the device it was routed to
+ * @conn: connection without a device
+ * @ibdev: what the CM found
+ *
+ * Context: CM callback, setup_mutex held.
+ * Return: 0, or -EOPNOTSUPP if the device lacks what iSER needs or is going.
+ */
+int iser_device_attach(struct iser_conn *conn, struct ib_device *ibdev)
+{
+	struct iser_device *device = iser_device_get(ibdev);
+	bool removing;
+
+	if (!device)
+		return -EOPNOTSUPP;
+	spin_lock(&device->conns_lock);
+	removing = device->removing;
+	if (!removing) {
+		list_add_tail(&conn->device_entry, &device->conns);
+		conn->device = device;
+		conn->ibdev = ibdev;
+	}
+	spin_unlock(&device->conns_lock);
+	if (removing)
+		iser_device_put(device);
+	return removing ? -EOPNOTSUPP : 0;
+}
+
+/**
+ * iser_device_detach - give the device back
+ * @conn: connection that owns nothing on it any more
+ */
+void iser_device_detach(struct iser_conn *conn)
+{
+	struct iser_device *device = conn->device;
+
+	if (!device)
+		return;
+	spin_lock(&device->conns_lock);
+	list_del_init(&conn->device_entry);
+	spin_unlock(&device->conns_lock);
+	iser_device_put(device);
+}
+
+static bool iser_conn_lost_gid(struct iser_conn *conn)
+{
+	const struct ib_gid_attr *attr;
+
+	if (READ_ONCE(conn->state) != ISER_CONN_UP || !conn->has_sgid)
+		return false;
+	attr = rdma_find_gid_by_port(conn->ibdev, &conn->sgid, conn->sgid_type,
+				     conn->port, NULL);
+	if (IS_ERR(attr))
+		return true;
+	rdma_put_gid_attr(attr);
+	return false;
+}
+
+static void iser_device_event(struct ib_event_handler *handler, struct ib_event *event)
+{
+	struct iser_device *device = container_of(handler, struct iser_device,
+						  event_handler);
+	struct iser_conn *conn;
+
+	trace_iser_device_event(device->ibdev, event);
+	spin_lock(&device->conns_lock);
+	list_for_each_entry(conn, &device->conns, device_entry) {
+		switch (event->event) {
+		case IB_EVENT_DEVICE_FATAL:
+			iser_conn_fail(conn, "the device failed", -EIO);
+			break;
+		case IB_EVENT_PORT_ERR:
+			if (conn->port == event->element.port_num)
+				iser_conn_fail_port_down(conn);
+			break;
+		case IB_EVENT_GID_CHANGE:
+			if (conn->port == event->element.port_num &&
+			    iser_conn_lost_gid(conn))
+				iser_conn_fail(conn, "the local address is gone",
+					       -EADDRNOTAVAIL);
+			break;
+		default:
+			break;
+		}
+	}
+	spin_unlock(&device->conns_lock);
+}
+
+/* Derive what a connection may ask of the device. False: too little for iSER. */
+static bool iser_device_query(struct iser_device *device)
+{
+	const struct ib_device_attr *attrs = &device->ibdev->attrs;
+	u32 qp_wrs = attrs->max_qp_wr;
+	u32 cqes = attrs->max_cqe;
+
+	if (!(attrs->device_cap_flags & IB_DEVICE_MEM_MGT_EXTENSIONS) ||
+	    attrs->max_fast_reg_page_list_len < 2 || attrs->max_send_sge < 2 ||
+	    attrs->max_recv_sge < 2)
+		return false;
+
+	/* One entry of each queue, and of the CQ for each, is the drain's. */
+	device->rq_wrs = min_t(u32, ISER_CMDS_MAX + ISER_UNEXPECTED_PDUS, qp_wrs - 1);
+	device->sq_wrs = min_t(u32, 2 * ISER_CMDS_MAX, qp_wrs - 1);
+	if (device->rq_wrs + device->sq_wrs + 2 > cqes) {
+		device->rq_wrs = min(device->rq_wrs, (cqes - 2) / 3);
+		device->sq_wrs = min(device->sq_wrs, (cqes - 2) / 3 * 2);
+	}
+	if (device->rq_wrs < ISCSI_TOTAL_CMDS_MIN + ISER_UNEXPECTED_PDUS ||
+	    device->sq_wrs < ISCSI_TOTAL_CMDS_MIN * ISER_CMD_WRS)
+		return false;
+
+	device->send_sges = min_t(u32, ISER_SEND_SGES, attrs->max_send_sge);
+	if (attrs->kernel_cap_flags & IBK_SG_GAPS_REG) {
+		device->mr_type = IB_MR_TYPE_SG_GAPS;
+		device->virt_boundary = 0;
+	} else {
+		device->mr_type = IB_MR_TYPE_MEM_REG;
+		device->virt_boundary = ISER_MR_PAGE_SIZE - 1;
+	}
+	/* A buffer that starts inside a page needs one page more than its size. */
+	device->mr_pages = attrs->max_fast_reg_page_list_len;
+	device->max_sectors = min_t(u64, iser_max_sectors,
+				    (u64)(device->mr_pages - 1) *
+				    (ISER_MR_PAGE_SIZE / SECTOR_SIZE));
+	if (device->ibdev->dma_device)
+		device->max_sectors =
+			min_t(size_t, device->max_sectors,
+			      dma_max_mapping_size(device->ibdev->dma_device) /
+			      SECTOR_SIZE);
+	return true;
+}
+
+static int iser_device_add(struct ib_device *ibdev)
+{
+	struct iser_device *device;
+
+	device = kzalloc(sizeof(*device), GFP_KERNEL);
+	if (!device)
+		return -ENOMEM;
+	device->ibdev = ibdev;
+	if (!iser_device_query(device)) {
+		ibdev_info(ibdev, "iSER cannot use this device: no fast memory registration, or queues too short\n");
+		kfree(device);
+		return -EOPNOTSUPP;
+	}
+	refcount_set(&device->ref, 1);
+	init_completion(&device->unused);
+	spin_lock_init(&device->conns_lock);
+	INIT_LIST_HEAD(&device->conns);
+	/* Before the data is published, for a connection relies on events. */
+	INIT_IB_EVENT_HANDLER(&device->event_handler, ibdev, iser_device_event);
+	ib_register_event_handler(&device->event_handler);
+	ib_set_client_data(ibdev, &iser_ib_client, device);
+	return 0;
+}
+
+/* Take a connection from the head of @from, with a reference, over to @to. */
+static struct iser_conn *iser_device_next(struct iser_device *device,
+					  struct list_head *from,
+					  struct list_head *to)
+{
+	struct iser_conn *conn;
+
+	spin_lock(&device->conns_lock);
+	conn = list_first_entry_or_null(from, struct iser_conn, device_entry);
+	if (conn) {
+		/* Its release has not come to iser_device_detach() yet. */
+		iser_conn_get(conn);
+		list_move_tail(&conn->device_entry, to);
+	}
+	spin_unlock(&device->conns_lock);
+	return conn;
+}
+
+static void iser_device_remove(struct ib_device *ibdev, void *client_data)
+{
+	struct iser_device *device = client_data;
+	struct iser_conn *conn;
+	LIST_HEAD(failed);
+	LIST_HEAD(stopped);
+
+	ib_unregister_event_handler(&device->event_handler);
+	ib_set_client_data(ibdev, &iser_ib_client, NULL);
+	spin_lock(&device->conns_lock);
+	device->removing = true;
+	spin_unlock(&device->conns_lock);
+
+	/* All flushes are under way before the first of them is waited for. */
+	while ((conn = iser_device_next(device, &device->conns, &failed))) {
+		iser_conn_fail(conn, "the device is removed", -ENODEV);
+		flush_work(&conn->fail_work);
+		iser_conn_shutdown(conn);
+		iser_conn_put(conn);
+	}
+	while ((conn = iser_device_next(device, &failed, &stopped))) {
+		iser_conn_settle(conn);
+		iser_conn_put(conn);
+	}
+	iser_device_put(device);
+	/* Ends when the releases have run, which wait for nobody. */
+	wait_for_completion(&device->unused);
+	kfree_rcu(device, rcu);
+}
+
+static struct ib_client iser_ib_client = {
+	.name = "iser",
+	.add = iser_device_add,
+	.remove = iser_device_remove,
+};
+
+/**
+ * iser_device_register_client - begin to follow devices
+ *
+ * Return: 0 or a negative errno.
+ */
+int iser_device_register_client(void)
+{
+	return ib_register_client(&iser_ib_client);
+}
+
+/**
+ * iser_device_unregister_client - stop following devices
+ *
+ * Ends all connections, and returns when they own nothing any more.
+ */
+void iser_device_unregister_client(void)
+{
+	ib_unregister_client(&iser_ib_client);
+}

@@ -1,0 +1,771 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * iSER initiator: PDUs, sent and received.
+ *
+ * Sending. libiscsi calls with session->frwd_lock held, BH off, nothing may
+ * sleep. iser_alloc_pdu() gives a task the slot with its index; libiscsi builds
+ * the BHS in it. iser_xmit_task() maps the data, registers it where the target
+ * is to fetch or place it, and posts registration, command and unsolicited
+ * Data-Out PDUs as one chain. It returns an error only if nothing was sent;
+ * libiscsi then asks again. After the post it touches neither slot nor task.
+ *
+ * The end of an I/O. With the post the slot passes to the HCA, together with a
+ * reference on the task. io->hca says what keeps it there: the SENDs, the rkey,
+ * a LOCAL_INV. Each completion takes its bit away in iser_io_end(); whoever
+ * takes the last one puts the reference. A response goes up to libiscsi at once,
+ * which drops its own reference. So the task is freed, iser_cleanup_task()
+ * unmaps, and SCSI gets the command back when the last of both is gone,
+ * whatever the order, and whoever ended the command: response, task
+ * management, or the end of the connection (iser_io_settle()).
+ *
+ * As long as the HCA owns a slot its task cannot go away. That is why the
+ * completion handlers, which run one after the other in the softirq of the
+ * connection's CQ, find everything from the slot and take no lock.
+ *
+ * Receiving. Nothing in a PDU is believed before it has been checked against
+ * the length received and against the slot it names; what does not fit fails
+ * the connection. An rkey that the target claims to have invalidated must be
+ * the one that the command advertised.
+ */
+#include <linux/unaligned.h>
+
+#include "iscsi_iser.h"
+#include "iser_trace.h"
+
+static struct iser_io *iser_task_io(struct iscsi_task *task)
+{
+	return ((struct iser_task *)task->dd_data)->io;
+}
+
+static struct iser_binding *iser_task_binding(struct iscsi_task *task)
+{
+	return task->conn->dd_data;
+}
+
+/**
+ * iser_alloc_pdu - give a task its slot
+ * @task: with its index in task->itt
+ * @opcode: of the PDU
+ *
+ * Context: frwd_lock held, BH off.
+ * Return: 0; -ENOMEM where there is no connection, which costs a SCSI command
+ * a retry; -EOPNOTSUPP for a SCSI command in a discovery session, which fails.
+ */
+int iser_alloc_pdu(struct iscsi_task *task, uint8_t opcode)
+{
+	struct iser_conn *conn = iser_task_binding(task)->conn;
+	struct iser_io *io;
+
+	if (unlikely(!conn))
+		return -ENOMEM;
+	io = &conn->ios[task->itt];
+	if (unlikely(!io->mr) && opcode == ISCSI_OP_SCSI_CMD)
+		return -EOPNOTSUPP;
+	io->task = task;
+	((struct iser_task *)task->dd_data)->io = io;
+	task->hdr = &io->hdr->bhs;
+	task->hdr_max = sizeof(io->hdr->bhs);
+	iser_conn_get(conn);
+	return 0;
+}
+
+/**
+ * iser_cleanup_task - take a task off its slot
+ * @task: that libiscsi frees; it may never have been sent
+ *
+ * The HCA is done with the slot: a reference of its own has kept the task
+ * until then. Uninitialised mappings, an unsent PDU and the end of the
+ * connection are all the same to it.
+ *
+ * Context: back_lock held, BH off; frwd_lock may be held as well.
+ */
+void iser_cleanup_task(struct iscsi_task *task)
+{
+	struct iser_io *io = iser_task_io(task);
+
+	if (!io)
+		return;
+	iser_io_unmap(io);
+	io->task = NULL;
+	((struct iser_task *)task->dd_data)->io = NULL;
+	iser_conn_put(io->conn);
+}
+
+/*
+ * The HCA has given @part of a slot back. With the last part goes the reference
+ * on the task, and with it possibly the slot: send queue entries first.
+ */
+static void iser_io_end(struct iser_io *io, enum iser_io_hca part)
+{
+	struct iser_conn *conn = io->conn;
+
+	if (!atomic_sub_and_test(part, &io->hca))
+		return;
+	/* Pairs with READ_ONCE() in iser_sq_has_room(). */
+	WRITE_ONCE(conn->sq_done, conn->sq_done + io->sq_wrs);
+	iscsi_put_task(io->task);
+}
+
+/**
+ * iser_io_claim_rkey - decide who invalidates an rkey
+ * @io: slot that the HCA owns
+ *
+ * Context: completion handler; error handler with frwd_lock and back_lock.
+ * Return: true for one caller, who then calls iser_io_invalidate().
+ */
+bool iser_io_claim_rkey(struct iser_io *io)
+{
+	int owned = atomic_read(&io->hca);
+
+	do {
+		if (!(owned & ISER_IO_RKEY))
+			return false;
+	} while (!atomic_try_cmpxchg(&io->hca, &owned,
+				     owned - ISER_IO_RKEY + ISER_IO_INV));
+	return true;
+}
+
+/**
+ * iser_io_settle - take a slot back from an HCA that can do nothing any more
+ * @io: slot of a connection whose QP is flushed or destroyed
+ *
+ * What is left is an rkey that nobody invalidated; it died with the QP.
+ *
+ * Context: process, the connection's drain_work, completions are over.
+ */
+void iser_io_settle(struct iser_io *io)
+{
+	int owned = atomic_xchg(&io->hca, 0);
+
+	if (!owned)
+		return;
+	if ((owned & ISER_IO_SEND) && io->no_response)
+		iscsi_put_task(io->task);
+	iscsi_put_task(io->task);
+}
+
+static void iser_wc_failed(struct iser_conn *conn, struct ib_wc *wc)
+{
+	trace_iser_wc_err(conn, wc);
+	/* A flush is the consequence of something that has been reported. */
+	iser_conn_fail(conn, wc->status == IB_WC_WR_FLUSH_ERR ?
+		       "the queue pair was flushed" : ib_wc_status_msg(wc->status),
+		       -ECONNRESET);
+}
+
+static void iser_send_done(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, send_cqe);
+
+	if (unlikely(wc->status != IB_WC_SUCCESS))
+		iser_wc_failed(io->conn, wc);
+	iser_io_end(io, ISER_IO_SEND);
+}
+
+/* The last Data-Out PDU of a command; their headers come back in this order. */
+static void iser_dataouts_done(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, send_cqe);
+	struct iser_conn *conn = io->conn;
+
+	/* Pairs with READ_ONCE() in iser_prepare_dataouts(). */
+	WRITE_ONCE(conn->dataouts_done, conn->dataouts_done + io->dataouts);
+	iser_send_done(cq, wc);
+}
+
+static void iser_early_done(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, early_cqe);
+
+	if (unlikely(wc->status != IB_WC_SUCCESS))
+		iser_wc_failed(io->conn, wc);
+}
+
+static void iser_inv_done(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, inv_cqe);
+
+	if (unlikely(wc->status != IB_WC_SUCCESS)) {
+		/* The rkey may be alive: the flush ends it, the drain the I/O. */
+		iser_wc_failed(io->conn, wc);
+		return;
+	}
+	iser_io_end(io, ISER_IO_INV);
+}
+
+static void iser_rx_repost(struct iser_rx *rx)
+{
+	struct iser_conn *conn = rx->conn;
+
+	ib_dma_sync_single_for_device(conn->ibdev, rx->sge[0].addr,
+				      rx->sge[0].length, DMA_FROM_DEVICE);
+	rx->wr.next = conn->rx_repost;
+	conn->rx_repost = &rx->wr;
+	if (++conn->rx_repost_count < ISER_RECV_BATCH)
+		return;
+	if (iser_conn_post_recvs(conn, conn->rx_repost) == -ENOMEM)
+		iser_conn_fail(conn, "receives could not be reposted", -ENOMEM);
+	conn->rx_repost = NULL;
+	conn->rx_repost_count = 0;
+}
+
+/*
+ * Text longer than a receive's own buffer has run over into an area that other
+ * receives share. Put it into one piece, and leave a mark that no text contains
+ * in the area: had another large PDU landed there in the meantime, the mark
+ * would have destroyed its beginning, and is found when that PDU's turn comes.
+ */
+static void *iser_rx_linearise(struct iser_rx *rx, u32 offset)
+{
+	struct iser_conn *conn = rx->conn;
+	u32 own = ISER_RECV_SIZE - offset;
+	u32 over = rx->byte_len - ISER_RECV_SIZE;
+	u32 mark = min_t(u32, over, 16);
+
+	ib_dma_sync_single_for_cpu(conn->ibdev, rx->sge[1].addr, over,
+				   DMA_FROM_DEVICE);
+	if (!memchr_inv(rx->overflow, 0xff, mark))
+		return NULL;
+	memcpy(conn->large_pdu, (u8 *)rx->buf + offset, own);
+	memcpy(conn->large_pdu + own, rx->overflow, over);
+	memset(rx->overflow, 0xff, mark);
+	ib_dma_sync_single_for_device(conn->ibdev, rx->sge[1].addr, over,
+				      DMA_FROM_DEVICE);
+	return conn->large_pdu;
+}
+
+/* Hand a checked PDU up. Returns what is wrong with it, or NULL. */
+static const char *iser_rx_complete(struct iser_rx *rx)
+{
+	struct iscsi_hdr *bhs = &rx->buf->bhs;
+	u32 offset = sizeof(*rx->buf) + bhs->hlength * 4;
+	void *data = (u8 *)rx->buf + offset;
+
+	if (unlikely(rx->byte_len > ISER_RECV_SIZE)) {
+		data = offset > ISER_RECV_SIZE ? NULL : iser_rx_linearise(rx, offset);
+		if (!data)
+			return "two large PDUs at once";
+	}
+	if (iscsi_complete_pdu(rx->conn->iscsi_conn, bhs, data, ntoh24(bhs->dlength)))
+		return "libiscsi refused a PDU";
+	return NULL;
+}
+
+/* The slot that a target's task tag means, if there is such a slot. */
+static struct iser_io *iser_conn_find_io(struct iser_conn *conn, itt_t itt)
+{
+	u32 index = (__force u32)itt & ISCSI_ITT_MASK;
+
+	return index < conn->num_ios ? &conn->ios[index] : NULL;
+}
+
+static void iser_count_response(struct iser_conn *conn, struct iser_io *io,
+				struct iscsi_scsi_rsp *rsp)
+{
+	u32 residual = 0;
+
+	if (io->dir != DMA_FROM_DEVICE || !io->length)
+		return;
+	if (rsp->flags & ISCSI_FLAG_CMD_UNDERFLOW)
+		residual = min(be32_to_cpu(rsp->residual_count), io->length);
+	conn->stats->read_bytes += io->length - residual;
+	conn->iscsi_conn->rxdata_octets += io->length - residual;
+}
+
+static const char *iser_handle_scsi_response(struct iser_rx *rx, struct ib_wc *wc)
+{
+	struct iscsi_scsi_rsp *rsp = (struct iscsi_scsi_rsp *)&rx->buf->bhs;
+	struct iser_conn *conn = rx->conn;
+	struct iser_io *io = iser_conn_find_io(conn, rsp->itt);
+	bool invalidated = wc->wc_flags & IB_WC_WITH_INVALIDATE;
+	int owned;
+
+	if (unlikely(!io))
+		return "a response names no task";
+	/*
+	 * What the HCA owns nothing of is for libiscsi to judge; but a slot
+	 * that it owns has a task, and its header is as it was sent.
+	 */
+	owned = atomic_read(&io->hca);
+	if (unlikely(owned && (io->responded || io->hdr->bhs.itt != rsp->itt)))
+		return "a response names no task that waits for one";
+	trace_iser_io_response(conn, rsp, invalidated);
+	if (unlikely(invalidated && (!(owned & (ISER_IO_RKEY | ISER_IO_INV)) ||
+				     wc->ex.invalidate_rkey != io->mr->rkey)))
+		return "a response invalidated an rkey that is not its command's";
+	if (owned) {
+		io->responded = true;
+		iser_count_response(conn, io, rsp);
+	}
+	if (invalidated) {
+		conn->stats->remote_invalidations++;
+		if (iser_io_claim_rkey(io))
+			iser_io_end(io, ISER_IO_INV);
+	} else if (iser_io_claim_rkey(io)) {
+		iser_io_invalidate(io);
+	}
+	return iser_rx_complete(rx);
+}
+
+/*
+ * Login and Text share one task, which libiscsi uses again as soon as it sees
+ * the response: wait for the request's SEND to complete, see
+ * iser_control_done(). Returns whether the response has been put aside.
+ */
+static bool iser_rx_hold(struct iser_rx *rx)
+{
+	struct iser_io *io = iser_conn_find_io(rx->conn, rx->buf->bhs.itt);
+
+	if (!io || !(atomic_read(&io->hca) & ISER_IO_SEND) || rx->conn->held_rx ||
+	    io->hdr->bhs.itt != rx->buf->bhs.itt || io->task->sc)
+		return false;
+	rx->conn->held_rx = rx;
+	return true;
+}
+
+/* Returns what is wrong with the PDU, or NULL; @held if it must wait. */
+static const char *iser_rx_handle(struct iser_rx *rx, struct ib_wc *wc, bool *held)
+{
+	struct iscsi_hdr *bhs = &rx->buf->bhs;
+	u8 opcode = bhs->opcode & ISCSI_OPCODE_MASK;
+	u32 len;
+
+	if (unlikely(wc->byte_len < sizeof(*rx->buf)))
+		return "a PDU is shorter than its header";
+	if (unlikely((rx->buf->iser.flags & 0xf0) != ISCSI_CTRL))
+		return "a message is no iSER control-type PDU";
+	len = sizeof(*rx->buf) + bhs->hlength * 4 + ntoh24(bhs->dlength);
+	/* Padding of the data segment may have been sent or not. */
+	if (unlikely(wc->byte_len < len || wc->byte_len > ALIGN(len, 4)))
+		return "a PDU is not as long as its header says";
+	rx->byte_len = len;
+
+	if (likely(opcode == ISCSI_OP_SCSI_CMD_RSP))
+		return iser_handle_scsi_response(rx, wc);
+	if (wc->wc_flags & IB_WC_WITH_INVALIDATE)
+		return "an invalidation came without a SCSI response";
+	rx->conn->stats->pdus_received[opcode]++;
+	trace_iser_pdu_recv(rx->conn, bhs);
+	switch (opcode) {
+	case ISCSI_OP_LOGIN_RSP:
+	case ISCSI_OP_TEXT_RSP:
+		*held = iser_rx_hold(rx);
+		return *held ? NULL : iser_rx_complete(rx);
+	case ISCSI_OP_NOOP_IN:
+	case ISCSI_OP_SCSI_TMFUNC_RSP:
+	case ISCSI_OP_LOGOUT_RSP:
+	case ISCSI_OP_ASYNC_EVENT:
+	case ISCSI_OP_REJECT:
+		return iser_rx_complete(rx);
+	default:
+		return "a PDU is of a kind that targets do not send over iSER";
+	}
+}
+
+/**
+ * iser_recv_done - a receive has completed
+ * @cq: the connection's
+ * @wc: the completion
+ *
+ * From TERMINATING on nothing reaches libiscsi and nothing is reposted.
+ *
+ * Context: softirq, BH off.
+ */
+void iser_recv_done(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct iser_rx *rx = container_of(wc->wr_cqe, struct iser_rx, cqe);
+	struct iser_conn *conn = rx->conn;
+	const char *wrong;
+	bool held = false;
+
+	if (unlikely(wc->status != IB_WC_SUCCESS)) {
+		iser_wc_failed(conn, wc);
+		return;
+	}
+	if (unlikely(READ_ONCE(conn->state) != ISER_CONN_UP))
+		return;
+	/* Pairs with smp_store_release() in iser_conn_couple(). */
+	if (unlikely(!smp_load_acquire(&conn->iscsi_conn))) {
+		iser_conn_fail(conn, "the target spoke before the login", -EPROTO);
+		return;
+	}
+	ib_dma_sync_single_for_cpu(conn->ibdev, rx->sge[0].addr,
+				   rx->sge[0].length, DMA_FROM_DEVICE);
+	wrong = iser_rx_handle(rx, wc, &held);
+	if (unlikely(wrong)) {
+		iser_conn_fail(conn, wrong, -EPROTO);
+		return;
+	}
+	if (!held)
+		iser_rx_repost(rx);
+}
+
+static void iser_control_done(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, send_cqe);
+	struct iser_conn *conn = io->conn;
+	struct iser_rx *rx = conn->held_rx;
+	bool holds = rx && rx->buf->bhs.itt == io->hdr->bhs.itt;
+	struct iscsi_task *no_response = io->no_response ? io->task : NULL;
+	const char *wrong;
+
+	if (unlikely(wc->status != IB_WC_SUCCESS))
+		iser_wc_failed(conn, wc);
+	iser_io_end(io, ISER_IO_SEND);
+	/* Nobody else frees a task that gets no answer. */
+	if (no_response)
+		iscsi_put_task(no_response);
+	if (!holds)
+		return;
+	conn->held_rx = NULL;
+	if (READ_ONCE(conn->state) != ISER_CONN_UP)
+		return;
+	wrong = iser_rx_complete(rx);
+	if (wrong)
+		iser_conn_fail(conn, wrong, -EPROTO);
+	else
+		iser_rx_repost(rx);
+}
+
+/**
+ * iser_io_init - prepare what is the same for every use of a slot
+ * @io: slot with conn, hdr and sge[0]
+ */
+void iser_io_init(struct iser_io *io)
+{
+	io->early_cqe.done = iser_early_done;
+	io->inv_cqe.done = iser_inv_done;
+	io->reg_wr.wr.wr_cqe = &io->early_cqe;
+	io->reg_wr.wr.opcode = IB_WR_REG_MR;
+	io->reg_wr.wr.next = &io->send_wr;
+	io->send_wr.opcode = IB_WR_SEND;
+	io->send_wr.sg_list = io->sge;
+}
+
+static bool iser_sq_has_room(struct iser_conn *conn, u32 wrs)
+{
+	/* Pairs with WRITE_ONCE() in iser_io_end(). */
+	u32 used = conn->sq_posted - READ_ONCE(conn->sq_done);
+
+	if (likely(conn->sq_size - used >= wrs))
+		return true;
+	conn->stats->sq_full++;
+	return false;
+}
+
+/*
+ * Hand the chain that starts with @first to the HCA, @owned being what it will
+ * own. Invariant 5: a chain that was posted in part counts as sent.
+ */
+static int iser_io_post(struct iser_io *io, struct ib_send_wr *first, int owned,
+			u32 wrs)
+{
+	struct iser_conn *conn = io->conn;
+	struct iscsi_task *task = io->task;
+	const struct ib_send_wr *bad;
+	int err;
+
+	iscsi_get_task(task);
+	io->responded = false;
+	io->sq_wrs = wrs;
+	conn->sq_posted += wrs;
+	atomic_set(&io->hca, owned);
+	/* From here on the slot may be anybody's, unless nothing was posted. */
+	err = ib_post_send(conn->qp, first, &bad);
+	if (likely(!err))
+		return 0;
+	if (bad != first) {
+		iser_conn_fail(conn, "a command could be posted only in part", err);
+		return 0;
+	}
+	atomic_set(&io->hca, 0);
+	conn->sq_posted -= wrs;
+	iscsi_put_task(task);
+	return err;
+}
+
+/* A PDU without SCSI data: management, login, text. */
+static int iser_send_control(struct iser_io *io)
+{
+	struct iscsi_task *task = io->task;
+	struct iscsi_hdr *bhs = &io->hdr->bhs;
+	struct iser_conn *conn = io->conn;
+	int err;
+
+	if (!iser_sq_has_room(conn, 1))
+		return -EAGAIN;
+	io->send_wr.num_sge = 1;
+	if (task->data_count) {
+		err = iser_io_map_text(io, task->data, task->data_count);
+		if (err)
+			return err;
+		ib_dma_sync_single_for_device(conn->ibdev, io->text_dma,
+					      io->text_len, DMA_TO_DEVICE);
+		io->send_wr.num_sge = 2;
+	}
+	memset(&io->hdr->iser, 0, sizeof(io->hdr->iser));
+	io->hdr->iser.flags = ISCSI_CTRL;
+	io->no_response = bhs->itt == RESERVED_ITT;
+	io->length = 0;
+	io->send_cqe.done = iser_control_done;
+	io->send_wr.next = NULL;
+	io->send_wr.wr_cqe = &io->send_cqe;
+	io->send_wr.send_flags = IB_SEND_SIGNALED;
+	ib_dma_sync_single_for_device(conn->ibdev, io->sge[0].addr,
+				      sizeof(*io->hdr), DMA_TO_DEVICE);
+	conn->stats->pdus_sent[bhs->opcode & ISCSI_OPCODE_MASK]++;
+	trace_iser_io_send(io);
+	err = iser_io_post(io, &io->send_wr, ISER_IO_SEND, 1);
+	if (err)
+		iser_io_unmap(io);
+	return err;
+}
+
+/*
+ * Describe @len bytes of a command's data from @offset on in at most @max SGEs.
+ * Returns how many it took, 0 if the scatter list has too many pieces.
+ */
+static int iser_io_fill_sges(struct iser_io *io, struct ib_sge *sge, int max,
+			     u32 offset, u32 len)
+{
+	u32 lkey = io->conn->pd->local_dma_lkey;
+	struct scatterlist *sg = io->sg;
+	int n = 0;
+
+	while (offset >= sg_dma_len(sg)) {
+		offset -= sg_dma_len(sg);
+		sg = sg_next(sg);
+	}
+	for (;;) {
+		u32 piece = min(len, sg_dma_len(sg) - offset);
+
+		if (n == max)
+			return 0;
+		sge[n].addr = sg_dma_address(sg) + offset;
+		sge[n].length = piece;
+		sge[n].lkey = lkey;
+		n++;
+		len -= piece;
+		if (!len)
+			return n;
+		offset = 0;
+		sg = sg_next(sg);
+	}
+}
+
+/*
+ * As iser_io_fill_sges(), for registered data: what is in too many pieces is
+ * sent through the MR, whose registration stands in front of it in the queue.
+ */
+static int iser_io_fill_sges_mr(struct iser_io *io, struct ib_sge *sge, u32 offset,
+				u32 len)
+{
+	int n = iser_io_fill_sges(io, sge, io->conn->device->send_sges - 1, offset, len);
+
+	if (n)
+		return n;
+	sge->addr = io->mr->iova + offset;
+	sge->length = len;
+	sge->lkey = io->mr->lkey;
+	return 1;
+}
+
+/* Chain the unsolicited Data-Out PDUs of a command behind it. */
+static int iser_prepare_dataouts(struct iser_io *io)
+{
+	struct iscsi_task *task = io->task;
+	struct iser_conn *conn = io->conn;
+	struct iscsi_r2t_info *unsol = &task->unsol_r2t;
+	struct ib_send_wr *prev = &io->send_wr;
+	u32 count = DIV_ROUND_UP(unsol->data_length, task->conn->max_xmit_dlength);
+	u32 i;
+
+	/* READ_ONCE() pairs with WRITE_ONCE() in iser_dataouts_done(). */
+	if (conn->dataouts_posted - READ_ONCE(conn->dataouts_done) + count >
+	    conn->num_dataouts || !iser_sq_has_room(conn, ISER_CMD_WRS + count))
+		return -EAGAIN;
+	for (i = 0; i < count; i++) {
+		struct iser_dataout *dataout =
+			&conn->dataouts[(conn->dataouts_posted + i) &
+					(conn->num_dataouts - 1)];
+
+		iscsi_prep_data_out_pdu(task, unsol,
+					(struct iscsi_data *)&dataout->hdr->bhs);
+		dataout->wr.num_sge = 1 +
+			iser_io_fill_sges_mr(io, dataout->sge + 1,
+					     unsol->data_offset + unsol->sent,
+					     unsol->data_count);
+		dataout->wr.wr_cqe = &io->early_cqe;
+		dataout->wr.send_flags = 0;
+		dataout->wr.next = NULL;
+		ib_dma_sync_single_for_device(conn->ibdev, dataout->sge[0].addr,
+					      sizeof(*dataout->hdr), DMA_TO_DEVICE);
+		unsol->sent += unsol->data_count;
+		prev->next = &dataout->wr;
+		prev = &dataout->wr;
+	}
+	io->send_wr.wr_cqe = &io->early_cqe;
+	io->send_wr.send_flags = 0;
+	io->send_cqe.done = iser_dataouts_done;
+	prev->wr_cqe = &io->send_cqe;
+	prev->send_flags = IB_SEND_SIGNALED;
+	io->dataouts = count;
+	conn->dataouts_posted += count;
+	return 0;
+}
+
+/*
+ * The data of a write: what goes with the command, what follows unasked, what
+ * the target fetches. The target reads from exactly the address it is given,
+ * hence the offset by all that it has been sent. Returns what the HCA will own.
+ */
+static int iser_prepare_write(struct iser_io *io)
+{
+	struct iscsi_task *task = io->task;
+	struct iser_ctrl *iser = &io->hdr->iser;
+	u32 immediate = task->imm_count;
+	u32 unsolicited = task->unsol_r2t.data_length;
+	u32 sent = immediate + unsolicited;
+	int n = 0;
+	int err;
+
+	if (immediate) {
+		n = iser_io_fill_sges(io, io->sge + 1,
+				      io->conn->device->send_sges - 1, 0, immediate);
+		io->send_wr.num_sge = 1 + n;
+	}
+	if (n && immediate == io->length)
+		return ISER_IO_SEND;
+
+	err = iser_io_register(io, io->length > sent ? IB_ACCESS_REMOTE_READ : 0);
+	if (err)
+		return err;
+	if (immediate && !n)
+		io->send_wr.num_sge = 1 +
+			iser_io_fill_sges_mr(io, io->sge + 1, 0, immediate);
+	if (io->length > sent) {
+		iser->flags |= ISER_WSV;
+		iser->write_stag = cpu_to_be32(io->mr->rkey);
+		iser->write_va = cpu_to_be64(io->mr->iova + sent);
+	}
+	if (unsolicited) {
+		err = iser_prepare_dataouts(io);
+		if (err)
+			return err;
+	}
+	return ISER_IO_SEND | ISER_IO_RKEY;
+}
+
+static int iser_prepare_read(struct iser_io *io)
+{
+	struct iser_ctrl *iser = &io->hdr->iser;
+	int err;
+
+	err = iser_io_register(io, IB_ACCESS_LOCAL_WRITE | IB_ACCESS_REMOTE_WRITE);
+	if (err)
+		return err;
+	iser->flags |= ISER_RSV;
+	iser->read_stag = cpu_to_be32(io->mr->rkey);
+	iser->read_va = cpu_to_be64(io->mr->iova);
+	return ISER_IO_SEND | ISER_IO_RKEY;
+}
+
+/* What a command that has been sent adds to the counters. */
+struct iser_sent {
+	enum dma_data_direction	dir;
+	u32			length;
+	u32			immediate;
+	u32			unsolicited;
+};
+
+static void iser_count_command(struct iser_conn *conn, const struct iser_sent *sent)
+{
+	struct iser_stats *stats = conn->stats;
+
+	if (sent->dir != DMA_TO_DEVICE)
+		return;
+	stats->immediate_bytes += sent->immediate;
+	stats->unsolicited_bytes += sent->unsolicited;
+	stats->solicited_bytes += sent->length - sent->immediate - sent->unsolicited;
+	conn->iscsi_conn->txdata_octets += sent->length;
+}
+
+static int iser_send_command(struct iser_io *io)
+{
+	struct scsi_cmnd *sc = io->task->sc;
+	struct iser_conn *conn = io->conn;
+	struct ib_send_wr *first = &io->send_wr;
+	u32 wrs = ISER_CMD_WRS;
+	int owned = ISER_IO_SEND;
+	struct iser_sent sent;
+	int err;
+
+	if (unlikely(!iser_sq_has_room(conn, wrs)))
+		return -EAGAIN;
+	memset(&io->hdr->iser, 0, sizeof(io->hdr->iser));
+	io->hdr->iser.flags = ISCSI_CTRL;
+	io->dataouts = 0;
+	io->no_response = false;
+	io->dir = sc->sc_data_direction;
+	io->length = scsi_bufflen(sc);
+	io->send_cqe.done = iser_send_done;
+	io->send_wr.next = NULL;
+	io->send_wr.num_sge = 1;
+	io->send_wr.wr_cqe = &io->send_cqe;
+	io->send_wr.send_flags = IB_SEND_SIGNALED;
+	if (io->length) {
+		err = iser_io_map(io, sc);
+		if (unlikely(err))
+			return err;
+		owned = io->dir == DMA_TO_DEVICE ? iser_prepare_write(io) :
+						   iser_prepare_read(io);
+		if (unlikely(owned < 0)) {
+			err = owned;
+			goto out_unmap;
+		}
+		if (owned & ISER_IO_RKEY)
+			first = &io->reg_wr.wr;
+		wrs += io->dataouts;
+	}
+	ib_dma_sync_single_for_device(conn->ibdev, io->sge[0].addr,
+				      sizeof(*io->hdr), DMA_TO_DEVICE);
+	trace_iser_io_send(io);
+	sent = (struct iser_sent){
+		.dir = io->dir,
+		.length = io->length,
+		.immediate = io->task->imm_count,
+		.unsolicited = io->task->unsol_r2t.data_length,
+	};
+	err = iser_io_post(io, first, owned, wrs);
+	if (likely(!err)) {
+		conn->stats->registrations += owned / ISER_IO_RKEY;
+		iser_count_command(conn, &sent);
+		return 0;
+	}
+	conn->dataouts_posted -= io->dataouts;
+out_unmap:
+	iser_io_unmap(io);
+	return err;
+}
+
+/**
+ * iser_xmit_task - send a PDU
+ * @task: with a slot, its BHS built
+ *
+ * Posts only while the connection is UP; for a bound connection that state is
+ * left under frwd_lock.
+ *
+ * Context: frwd_lock held, BH off.
+ * Return: 0 if anything was sent. Else nothing was, and libiscsi gives a SCSI
+ * command back for a retry: -ENOTCONN, -EAGAIN (no room in the send queue),
+ * -ENOMEM, or what the device said.
+ */
+int iser_xmit_task(struct iscsi_task *task)
+{
+	struct iser_io *io = iser_task_io(task);
+
+	lockdep_assert_held(&task->conn->session->frwd_lock);
+	if (unlikely(io->conn->state != ISER_CONN_UP))
+		return -ENOTCONN;
+	return task->sc ? iser_send_command(io) : iser_send_control(io);
+}

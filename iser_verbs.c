@@ -1,0 +1,751 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * iSER initiator: the RDMA connection, from ep_connect to its release.
+ *
+ * Coming up. iser_conn_connect() starts the CM, whose events arrive one at a
+ * time: address resolved (the device is attached), route resolved (PD, CQ, QP
+ * and the receives of the login phase are made, REQ is sent), established.
+ * Each step runs under setup_mutex and does nothing once that has been closed.
+ * MRs and the other receives need the session's size, take long, and are made
+ * by setup_work during the login.
+ *
+ * Failing. Whatever goes wrong ends in iser_conn_fail(), from any context. The
+ * first failure wins and queues fail_work, which alone tells the administrator
+ * and libiscsi. Nothing is freed: libiscsi's own recovery comes back with
+ * ep_disconnect and stop_conn.
+ *
+ * Going down. iser_conn_shutdown() moves to TERMINATING, after which nobody
+ * posts and no failure is reported, and queues drain_work. That closes the
+ * setup, disconnects without waiting for an answer, and drains: receives
+ * first, since a response that is being handled may still post a LOCAL_INV.
+ * The flush ends every rkey, because the QP is the only one of its PD; slots
+ * that the HCA still owned are settled. When the flush is over, and whoever
+ * stops the connection for libiscsi has done so (conn_stop, or device removal
+ * in place of a dead iscsid; nobody if it was never bound), release_work
+ * returns everything. It is queued by the later of the two, so no work ever
+ * waits for user space, and it has a workqueue of its own, since freeing many
+ * MRs may take long and must not stand in front of another session's flush.
+ *
+ * The memory goes with the last reference: see struct iser_conn.
+ */
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include <rdma/ib_cache.h>
+
+#include "iscsi_iser.h"
+#include "iser_trace.h"
+
+#define ISER_RESOLVE_TIMEOUT_MS	2000
+#define ISER_RETRIES		7	/* of the RC transport; for RNR: without end */
+
+/* Setup, failure, flush; releases. Storage sits on top of both. */
+static struct workqueue_struct *iser_wq;
+static struct workqueue_struct *iser_release_wq;
+
+static atomic_t iser_conn_ids;
+static atomic_t iser_conn_count;
+
+#define iser_conn_log(level, conn, fmt, ...)				\
+	pr_##level("ib_iser: %pISpc (%s/%u, conn %u): " fmt,		\
+		   &(conn)->portal,					\
+		   (conn)->ibdev ? dev_name(&(conn)->ibdev->dev) : "no device", \
+		   (conn)->port, (conn)->id, ##__VA_ARGS__)
+
+/* The only place that writes the state. True for the one who made the change. */
+static bool iser_conn_change_state(struct iser_conn *conn, enum iser_conn_state to)
+{
+	static const u8 allowed[] = {
+		[ISER_CONN_CONNECTING]	= 0,
+		[ISER_CONN_UP]		= BIT(ISER_CONN_CONNECTING),
+		[ISER_CONN_TERMINATING]	= BIT(ISER_CONN_CONNECTING) | BIT(ISER_CONN_UP),
+		[ISER_CONN_DOWN]	= BIT(ISER_CONN_TERMINATING),
+	};
+	enum iser_conn_state from = conn->state;
+
+	lockdep_assert_held(&conn->state_lock);
+	if (!(allowed[to] & BIT(from)))
+		return false;
+	WRITE_ONCE(conn->state, to);
+	trace_iser_conn_state(conn, from, to);
+	return true;
+}
+
+static void iser_conn_free_work(struct work_struct *work)
+{
+	struct iser_conn *conn = container_of(work, struct iser_conn, free_work);
+
+	iser_conn_free_ios(conn);
+	if (conn->iscsi_conn)
+		iscsi_put_conn(conn->iscsi_conn->cls_conn);
+	atomic_dec(&iser_conn_count);
+	kfree_rcu(conn, rcu);
+}
+
+static void iser_conn_free(struct kref *ref)
+{
+	struct iser_conn *conn = container_of(ref, struct iser_conn, ref);
+
+	/* The last put may hold the back_lock of a session that this may free. */
+	queue_work(iser_release_wq, &conn->free_work);
+}
+
+/**
+ * iser_conn_get - one more reference
+ * @conn: of which the caller has or borrows one
+ */
+void iser_conn_get(struct iser_conn *conn)
+{
+	kref_get(&conn->ref);
+}
+
+/**
+ * iser_conn_get_unless_zero - a reference from an RCU pointer
+ * @conn: read under rcu_read_lock()
+ *
+ * Return: false if the connection is about to be freed.
+ */
+bool iser_conn_get_unless_zero(struct iser_conn *conn)
+{
+	return kref_get_unless_zero(&conn->ref);
+}
+
+/**
+ * iser_conn_put - one reference less
+ * @conn: not to be touched afterwards
+ *
+ * Context: any but hard irq.
+ */
+void iser_conn_put(struct iser_conn *conn)
+{
+	kref_put(&conn->ref, iser_conn_free);
+}
+
+/**
+ * iser_conn_fail - this connection is of no use any more
+ * @conn: in any state
+ * @cause: in words that an administrator understands; a constant
+ * @err: negative errno, what ep_poll and bind_conn return from now on
+ *
+ * Only the first call has an effect. libiscsi hears of it from fail_work,
+ * unless the connection is being taken down anyway.
+ *
+ * Context: any; frwd_lock, back_lock may be held.
+ */
+void iser_conn_fail(struct iser_conn *conn, const char *cause, int err)
+{
+	unsigned long flags;
+
+	if (cmpxchg(&conn->err, 0, err))
+		return;
+	conn->cause = cause;
+	trace_iser_conn_fail(conn, cause, err);
+	spin_lock_irqsave(&conn->state_lock, flags);
+	if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP)
+		queue_work(iser_wq, &conn->fail_work);
+	spin_unlock_irqrestore(&conn->state_lock, flags);
+}
+
+static void iser_conn_fail_work(struct work_struct *work)
+{
+	struct iser_conn *conn = container_of(work, struct iser_conn, fail_work);
+	struct iscsi_conn *iscsi_conn;
+
+	/* Either this sees a concurrent bind, or the bind sees the failure. */
+	spin_lock_irq(&conn->state_lock);
+	iscsi_conn = conn->iscsi_conn;
+	spin_unlock_irq(&conn->state_lock);
+	wake_up_all(&conn->state_wait);
+	if (!iscsi_conn) {
+		iser_conn_log(warn, conn, "cannot connect: %s (%d)\n", conn->cause,
+			      conn->err);
+		return;
+	}
+	/* The target hangs up after a logout. */
+	if (iscsi_conn->session->state != ISCSI_STATE_LOGGING_OUT)
+		iser_conn_log(err, conn, "connection failed: %s (%d)\n", conn->cause,
+			      conn->err);
+	iscsi_conn_failure(iscsi_conn, ISCSI_ERR_CONN_FAILED);
+}
+
+/**
+ * iser_conn_fail_port_down - the local port is down
+ * @conn: that uses it
+ *
+ * Fails the connection, if it is to be after port_down_grace_ms only and if the
+ * port is still down then.
+ *
+ * Context: any but hard irq.
+ */
+void iser_conn_fail_port_down(struct iser_conn *conn)
+{
+	if (!iser_port_down_grace_ms) {
+		iser_conn_fail(conn, "the local port went down", -ENETDOWN);
+		return;
+	}
+	spin_lock_irq(&conn->state_lock);
+	if (conn->state == ISER_CONN_UP)
+		queue_delayed_work(iser_wq, &conn->port_down_work,
+				   msecs_to_jiffies(iser_port_down_grace_ms));
+	spin_unlock_irq(&conn->state_lock);
+}
+
+static void iser_conn_port_down_work(struct work_struct *work)
+{
+	struct iser_conn *conn = container_of(to_delayed_work(work), struct iser_conn,
+					      port_down_work);
+	enum ib_port_state port_state;
+
+	if (!ib_get_cached_port_state(conn->ibdev, conn->port, &port_state) &&
+	    port_state == IB_PORT_ACTIVE)
+		return;
+	iser_conn_fail(conn, "the local port stayed down", -ENETDOWN);
+}
+
+/* The last of flush and stop has come: nothing is waited for any more. */
+static void iser_conn_mark(struct iser_conn *conn, bool *done)
+{
+	spin_lock_irq(&conn->state_lock);
+	if (!*done) {
+		*done = true;
+		if (conn->flushed && conn->stopped)
+			queue_work(iser_release_wq, &conn->release_work);
+	}
+	spin_unlock_irq(&conn->state_lock);
+}
+
+/* False if the connection has been coupled since @iscsi_conn was read. */
+static bool iser_conn_terminate(struct iser_conn *conn, struct iscsi_conn *iscsi_conn)
+{
+	bool current_binding;
+
+	spin_lock_irq(&conn->state_lock);
+	current_binding = conn->iscsi_conn == iscsi_conn;
+	if (current_binding && iser_conn_change_state(conn, ISER_CONN_TERMINATING)) {
+		conn->terminated = ktime_get();
+		/* What was never bound has nobody to stop it. */
+		conn->stopped = !iscsi_conn;
+		queue_work(iser_wq, &conn->drain_work);
+	}
+	spin_unlock_irq(&conn->state_lock);
+	return current_binding;
+}
+
+/**
+ * iser_conn_shutdown - begin to take a connection down
+ * @conn: in any state, with a reference; only the first call has an effect
+ *
+ * Afterwards nothing is posted, no failure is reported, and flush_completion
+ * will come.
+ *
+ * Context: process, no lock of libiscsi held. Waits for a report of a failure
+ * to libiscsi that is under way, and for nothing else.
+ */
+void iser_conn_shutdown(struct iser_conn *conn)
+{
+	struct iscsi_conn *iscsi_conn = READ_ONCE(conn->iscsi_conn);
+
+	might_sleep();
+	if (iscsi_conn || !iser_conn_terminate(conn, NULL)) {
+		iscsi_conn = conn->iscsi_conn;
+		spin_lock_bh(&iscsi_conn->session->frwd_lock);
+		iser_conn_terminate(conn, iscsi_conn);
+		spin_unlock_bh(&iscsi_conn->session->frwd_lock);
+	}
+	cancel_work_sync(&conn->fail_work);
+}
+
+/* Take back what the flush did not return. */
+static void iser_conn_settle_ios(struct iser_conn *conn)
+{
+	bool drained = true;
+	u32 i;
+
+	for (i = 0; i < conn->num_ios; i++)
+		if (atomic_read(&conn->ios[i].hca) & (ISER_IO_SEND | ISER_IO_INV))
+			drained = false;
+	if (!drained) {
+		/* The device lost completions: no QP, no work requests. */
+		iser_conn_log(err, conn, "the device did not flush its queues\n");
+		rdma_destroy_qp(conn->cm_id);
+		conn->qp = NULL;
+	}
+	for (i = 0; i < conn->num_ios; i++)
+		iser_io_settle(&conn->ios[i]);
+}
+
+static void iser_conn_drain_work(struct work_struct *work)
+{
+	struct iser_conn *conn = container_of(work, struct iser_conn, drain_work);
+
+	cancel_work_sync(&conn->setup_work);
+	mutex_lock(&conn->setup_mutex);
+	conn->setup_closed = true;
+	mutex_unlock(&conn->setup_mutex);
+
+	if (conn->established)
+		rdma_disconnect(conn->cm_id);
+	if (conn->qp) {
+		/* End when the device has flushed its queues; no peer needed. */
+		ib_drain_rq(conn->qp);
+		ib_drain_sq(conn->qp);
+	}
+	iser_conn_settle_ios(conn);
+	trace_iser_conn_flushed(conn, ktime_us_delta(ktime_get(), conn->terminated));
+	complete_all(&conn->flush_completion);
+	iser_conn_mark(conn, &conn->flushed);
+}
+
+/**
+ * iser_conn_settle - end what a flushed connection still has of its tasks
+ * @conn: connection that has been shut down
+ *
+ * Unmaps the data of tasks that somebody holds beyond the end of the
+ * connection, and stands for the stop that the release waits for.
+ *
+ * Context: process, no lock of libiscsi held. Waits for the flush.
+ */
+void iser_conn_settle(struct iser_conn *conn)
+{
+	u32 i;
+
+	/* Ends when drain_work is through, which needs neither peer nor iscsid. */
+	wait_for_completion(&conn->flush_completion);
+	if (conn->iscsi_conn) {
+		spin_lock_bh(&conn->iscsi_conn->session->back_lock);
+		for (i = 0; i < conn->num_ios; i++)
+			iser_io_unmap(&conn->ios[i]);
+		spin_unlock_bh(&conn->iscsi_conn->session->back_lock);
+	}
+	iser_conn_mark(conn, &conn->stopped);
+}
+
+static void iser_conn_release_work(struct work_struct *work)
+{
+	struct iser_conn *conn = container_of(work, struct iser_conn, release_work);
+
+	cancel_delayed_work_sync(&conn->port_down_work);
+	iser_conn_free_mrs(conn);
+	if (conn->qp)
+		rdma_destroy_qp(conn->cm_id);
+	if (conn->cq)
+		ib_cq_pool_put(conn->cq, conn->cq_entries);
+	iser_conn_unmap_buffers(conn);
+	if (conn->pd)
+		ib_dealloc_pd(conn->pd);
+	/* Ends when a CM callback that is running has returned. */
+	rdma_destroy_id(conn->cm_id);
+	iser_device_detach(conn);
+	spin_lock_irq(&conn->state_lock);
+	iser_conn_change_state(conn, ISER_CONN_DOWN);
+	spin_unlock_irq(&conn->state_lock);
+	trace_iser_conn_release(conn, ktime_us_delta(ktime_get(), conn->terminated));
+	iser_conn_put(conn);
+}
+
+/**
+ * iser_conn_post_recvs - give receives to the HCA
+ * @conn: their connection
+ * @wrs: chain of them
+ *
+ * Nothing may be posted behind the drain's back, hence the lock.
+ *
+ * Context: process or softirq.
+ * Return: 0; -ENOTCONN in TERMINATING, where nobody needs them; or what the
+ * device said.
+ */
+int iser_conn_post_recvs(struct iser_conn *conn, struct ib_recv_wr *wrs)
+{
+	int err = -ENOTCONN;
+	unsigned long flags;
+
+	spin_lock_irqsave(&conn->state_lock, flags);
+	if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP)
+		err = ib_post_recv(conn->qp, wrs, NULL);
+	spin_unlock_irqrestore(&conn->state_lock, flags);
+	return err;
+}
+
+static void iser_qp_event(struct ib_event *event, void *context)
+{
+	struct iser_conn *conn = context;
+
+	switch (event->event) {
+	case IB_EVENT_QP_FATAL:
+	case IB_EVENT_QP_REQ_ERR:
+	case IB_EVENT_QP_ACCESS_ERR:
+		iser_conn_fail(conn, ib_event_msg(event->event), -EIO);
+		break;
+	default:
+		break;
+	}
+}
+
+static int iser_conn_create_qp(struct iser_conn *conn)
+{
+	struct iser_device *device = conn->device;
+	u32 entries = device->sq_wrs + device->rq_wrs + 2;
+	struct ib_qp_init_attr attr = {
+		.event_handler = iser_qp_event,
+		.qp_context = conn,
+		.qp_type = IB_QPT_RC,
+		.sq_sig_type = IB_SIGNAL_REQ_WR,
+		.cap = {
+			.max_send_wr = device->sq_wrs + 1,
+			.max_recv_wr = device->rq_wrs + 1,
+			.max_send_sge = device->send_sges,
+			.max_recv_sge = 2,
+		},
+	};
+	struct ib_pd *pd;
+	struct ib_cq *cq;
+	int err;
+
+	pd = ib_alloc_pd(conn->ibdev, 0);
+	if (IS_ERR(pd))
+		return PTR_ERR(pd);
+	conn->pd = pd;
+	cq = ib_cq_pool_get(conn->ibdev, entries,
+			    conn->id % conn->ibdev->num_comp_vectors, IB_POLL_SOFTIRQ);
+	if (IS_ERR(cq))
+		return PTR_ERR(cq);
+	conn->cq = cq;
+	conn->cq_entries = entries;
+	attr.send_cq = cq;
+	attr.recv_cq = cq;
+	err = rdma_create_qp(conn->cm_id, pd, &attr);
+	if (err)
+		return err;
+	conn->qp = conn->cm_id->qp;
+	conn->sq_size = device->sq_wrs;
+	return iser_conn_alloc_recvs(conn, ISER_LOGIN_RECVS);
+}
+
+static int iser_conn_send_req(struct iser_conn *conn)
+{
+	/* Every rkey is a fast registration's: Send with Invalidate is welcome. */
+	static const struct iser_cm_hdr private_data = { .flags = ISER_ZBVA_NOT_SUP };
+	struct rdma_conn_param param = {
+		.private_data = &private_data,
+		.private_data_len = sizeof(private_data),
+		.responder_resources = min_t(u32, conn->ibdev->attrs.max_qp_rd_atom,
+					     U8_MAX),
+		.retry_count = ISER_RETRIES,
+		.rnr_retry_count = ISER_RETRIES,
+	};
+
+	return rdma_connect_locked(conn->cm_id, &param);
+}
+
+static void iser_conn_established(struct iser_conn *conn)
+{
+	/* iWARP has none. */
+	const struct ib_gid_attr *attr = conn->cm_id->route.addr.dev_addr.sgid_attr;
+
+	conn->established = true;
+	if (attr) {
+		conn->sgid = attr->gid;
+		conn->sgid_type = attr->gid_type;
+		conn->has_sgid = true;
+	}
+	spin_lock_irq(&conn->state_lock);
+	iser_conn_change_state(conn, ISER_CONN_UP);
+	spin_unlock_irq(&conn->state_lock);
+	wake_up_all(&conn->state_wait);
+}
+
+/* One step of coming up; what it makes is the release's to undo. */
+static void iser_conn_setup_step(struct iser_conn *conn, enum rdma_cm_event_type event)
+{
+	const char *cause = rdma_event_msg(event);
+	int err = 0;
+
+	mutex_lock(&conn->setup_mutex);
+	if (conn->setup_closed) {
+		mutex_unlock(&conn->setup_mutex);
+		return;
+	}
+	switch (event) {
+	case RDMA_CM_EVENT_ADDR_RESOLVED:
+		conn->port = conn->cm_id->port_num;
+		err = iser_device_attach(conn, conn->cm_id->device);
+		if (err)
+			cause = "iSER cannot use the device that leads there";
+		else
+			err = rdma_resolve_route(conn->cm_id, ISER_RESOLVE_TIMEOUT_MS);
+		break;
+	case RDMA_CM_EVENT_ROUTE_RESOLVED:
+		err = iser_conn_create_qp(conn);
+		if (err)
+			cause = "no queue pair";
+		else
+			err = iser_conn_send_req(conn);
+		break;
+	case RDMA_CM_EVENT_ESTABLISHED:
+		iser_conn_established(conn);
+		break;
+	default:
+		break;
+	}
+	mutex_unlock(&conn->setup_mutex);
+	if (err)
+		iser_conn_fail(conn, cause, err);
+}
+
+static int iser_cm_handler(struct rdma_cm_id *id, struct rdma_cm_event *event)
+{
+	struct iser_conn *conn = id->context;
+	unsigned int noio = memalloc_noio_save();
+
+	trace_iser_cm_event(conn, event);
+	switch (event->event) {
+	case RDMA_CM_EVENT_ADDR_RESOLVED:
+	case RDMA_CM_EVENT_ROUTE_RESOLVED:
+	case RDMA_CM_EVENT_ESTABLISHED:
+		iser_conn_setup_step(conn, event->event);
+		break;
+	case RDMA_CM_EVENT_REJECTED:
+		iser_conn_fail(conn, rdma_reject_msg(id, event->status), -ECONNREFUSED);
+		break;
+	case RDMA_CM_EVENT_ADDR_ERROR:
+	case RDMA_CM_EVENT_ROUTE_ERROR:
+	case RDMA_CM_EVENT_CONNECT_ERROR:
+	case RDMA_CM_EVENT_UNREACHABLE:
+		iser_conn_fail(conn, rdma_event_msg(event->event),
+			       event->status < 0 ? event->status : -EHOSTUNREACH);
+		break;
+	case RDMA_CM_EVENT_DISCONNECTED:
+	case RDMA_CM_EVENT_TIMEWAIT_EXIT:
+	case RDMA_CM_EVENT_ADDR_CHANGE:
+		iser_conn_fail(conn, rdma_event_msg(event->event), -ECONNRESET);
+		break;
+	case RDMA_CM_EVENT_DEVICE_REMOVAL:
+		/*
+		 * For an id that missed iser_device_remove(): its connection
+		 * has no device, so was never bound, and releases itself.
+		 */
+		iser_conn_fail(conn, rdma_event_msg(event->event), -ENODEV);
+		iser_conn_shutdown(conn);
+		break;
+	default:
+		break;
+	}
+	memalloc_noio_restore(noio);
+	/* Anything else would make the CM destroy the id. */
+	return 0;
+}
+
+static void iser_conn_setup_work(struct work_struct *work)
+{
+	struct iser_conn *conn = container_of(work, struct iser_conn, setup_work);
+	unsigned int noio = memalloc_noio_save();
+	u32 recvs = conn->num_ios + ISER_UNEXPECTED_PDUS;
+	int err;
+
+	err = iser_conn_alloc_mrs(conn);
+	if (!err)
+		err = iser_conn_alloc_recvs(conn, recvs - conn->rx_count);
+	memalloc_noio_restore(noio);
+	conn->setup_err = err;
+	if (err && err != -ENOTCONN)
+		iser_conn_fail(conn, "no memory registrations or receives for the session",
+			       err);
+}
+
+/**
+ * iser_conn_start_setup - begin to make what full feature phase needs
+ * @conn: coupled connection; only the first call has an effect
+ *
+ * Context: process, not concurrently with itself.
+ */
+void iser_conn_start_setup(struct iser_conn *conn)
+{
+	spin_lock_irq(&conn->state_lock);
+	if (conn->state == ISER_CONN_UP && !conn->setup_started) {
+		conn->setup_started = true;
+		queue_work(iser_wq, &conn->setup_work);
+	}
+	spin_unlock_irq(&conn->state_lock);
+}
+
+/**
+ * iser_conn_wait_setup - wait until it has been made
+ * @conn: coupled connection
+ *
+ * Context: process. Ends when the device has made the MRs, or at the next one
+ * if the connection is shut down meanwhile.
+ * Return: 0; -ENOTCONN, or why the setup failed.
+ */
+int iser_conn_wait_setup(struct iser_conn *conn)
+{
+	flush_work(&conn->setup_work);
+	return conn->setup_started ? conn->setup_err : -ENOTCONN;
+}
+
+/**
+ * iser_conn_create - a connection that does nothing yet
+ * @portal: where it will lead, IPv4 or IPv6
+ *
+ * Context: process; ep_connect.
+ * Return: the connection with two references, one for its release and one for
+ * the caller; or an ERR_PTR.
+ */
+struct iser_conn *iser_conn_create(const struct sockaddr *portal)
+{
+	struct rdma_cm_id *cm_id;
+	struct iser_conn *conn;
+
+	conn = kzalloc(sizeof(*conn), GFP_NOIO);
+	if (!conn)
+		return ERR_PTR(-ENOMEM);
+	conn->id = atomic_inc_return(&iser_conn_ids);
+	memcpy(&conn->portal, portal, portal->sa_family == AF_INET6 ?
+	       sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+	kref_init(&conn->ref);
+	kref_get(&conn->ref);
+	spin_lock_init(&conn->state_lock);
+	mutex_init(&conn->setup_mutex);
+	init_waitqueue_head(&conn->state_wait);
+	init_completion(&conn->flush_completion);
+	INIT_LIST_HEAD(&conn->rx_chunks);
+	INIT_LIST_HEAD(&conn->ep_entry);
+	INIT_LIST_HEAD(&conn->device_entry);
+	INIT_WORK(&conn->fail_work, iser_conn_fail_work);
+	INIT_WORK(&conn->setup_work, iser_conn_setup_work);
+	INIT_WORK(&conn->drain_work, iser_conn_drain_work);
+	INIT_WORK(&conn->release_work, iser_conn_release_work);
+	INIT_WORK(&conn->free_work, iser_conn_free_work);
+	INIT_DELAYED_WORK(&conn->port_down_work, iser_conn_port_down_work);
+
+	cm_id = rdma_create_id(&init_net, iser_cm_handler, conn, RDMA_PS_TCP, IB_QPT_RC);
+	if (IS_ERR(cm_id)) {
+		kfree(conn);
+		return ERR_CAST(cm_id);
+	}
+	conn->cm_id = cm_id;
+	atomic_inc(&iser_conn_count);
+	return conn;
+}
+
+/**
+ * iser_conn_connect - start the CM
+ * @conn: new connection
+ *
+ * Context: process; ep_connect.
+ * Return: 0, or a negative errno with a message; the caller shuts down then.
+ */
+int iser_conn_connect(struct iser_conn *conn)
+{
+	int err = 0;
+
+	if (iser_tos >= 0)
+		rdma_set_service_type(conn->cm_id, iser_tos);
+	if (iser_ack_timeout > 0)
+		err = rdma_set_ack_timeout(conn->cm_id, iser_ack_timeout);
+	if (!err)
+		err = rdma_resolve_addr(conn->cm_id, NULL,
+					(struct sockaddr *)&conn->portal,
+					ISER_RESOLVE_TIMEOUT_MS);
+	if (err)
+		iser_conn_log(warn, conn, "cannot connect: no route over an RDMA device (%d)\n",
+			      err);
+	return err;
+}
+
+/**
+ * iser_conn_poll - ask whether the connection is up
+ * @conn: with a reference
+ * @timeout_ms: how long to wait for an answer; negative: until there is one
+ *
+ * Context: process.
+ * Return: 1 if it is up, 0 if that is open, a negative errno if it failed.
+ */
+int iser_conn_poll(struct iser_conn *conn, int timeout_ms)
+{
+	/* Ends by the timeout; without one, by those of the CM. */
+	wait_event_interruptible_timeout(conn->state_wait,
+					 READ_ONCE(conn->err) ||
+					 READ_ONCE(conn->state) != ISER_CONN_CONNECTING,
+					 timeout_ms < 0 ? MAX_SCHEDULE_TIMEOUT :
+					 msecs_to_jiffies(timeout_ms));
+	if (READ_ONCE(conn->err))
+		return conn->err;
+	switch (READ_ONCE(conn->state)) {
+	case ISER_CONN_CONNECTING:
+		return 0;
+	case ISER_CONN_UP:
+		return 1;
+	default:
+		return -ENOTCONN;
+	}
+}
+
+/**
+ * iser_conn_couple - couple a connection with its iscsi_conn
+ * @conn: connection with slots, never coupled before
+ * @iscsi_conn: from now on told of PDUs and of the failure
+ *
+ * Context: process; the last step of bind_conn that can fail.
+ * Return: 0, or why the connection is not up (any more).
+ */
+int iser_conn_couple(struct iser_conn *conn, struct iscsi_conn *iscsi_conn)
+{
+	int err;
+
+	spin_lock_irq(&conn->state_lock);
+	err = conn->err;
+	if (!err && conn->state != ISER_CONN_UP)
+		err = -ENOTCONN;
+	if (!err) {
+		iscsi_get_conn(iscsi_conn->cls_conn);
+		/* Pairs with smp_load_acquire() in iser_recv_done(). */
+		smp_store_release(&conn->iscsi_conn, iscsi_conn);
+	}
+	spin_unlock_irq(&conn->state_lock);
+	return err;
+}
+
+/**
+ * iser_verbs_init - get ready for connections
+ *
+ * Return: 0 or a negative errno with nothing left behind.
+ */
+int iser_verbs_init(void)
+{
+	int err = -ENOMEM;
+
+	iser_wq = alloc_workqueue("iser", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!iser_wq)
+		return err;
+	iser_release_wq = alloc_workqueue("iser_release", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!iser_release_wq)
+		goto out_destroy_wq;
+	err = iser_device_register_client();
+	if (err)
+		goto out_destroy_release_wq;
+	return 0;
+
+out_destroy_release_wq:
+	destroy_workqueue(iser_release_wq);
+out_destroy_wq:
+	destroy_workqueue(iser_wq);
+	return err;
+}
+
+/**
+ * iser_verbs_exit - end all connections
+ *
+ * Their endpoints have been shut down; what had no device yet ends with the
+ * workqueues.
+ */
+void iser_verbs_exit(void)
+{
+	int left;
+
+	iser_device_unregister_client();
+	destroy_workqueue(iser_wq);
+	destroy_workqueue(iser_release_wq);
+	left = atomic_read(&iser_conn_count);
+	if (left)
+		pr_err("ib_iser: %d connections were never released\n", left);
+}
