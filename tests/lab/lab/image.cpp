@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "lab/image.h"
+
+#include <set>
+#include <sstream>
+#include <vector>
+
+#include "lab/cpio.h"
+#include "lab/error.h"
+#include "lab/files.h"
+#include "lab/process.h"
+
+namespace lab {
+
+namespace fs = std::filesystem;
+
+static constexpr const char *kDiskSize = "4G";
+
+fs::path source_directory()
+{
+	return LAB_SOURCE_DIR;
+}
+
+static std::string host_codename()
+{
+	return trimmed(run_process({"sh", "-c", ". /etc/os-release && echo $VERSION_CODENAME"})
+			       .checked()
+			       .out);
+}
+
+std::string debian_mirror()
+{
+	const std::string codename = host_codename();
+	std::istringstream lines(run_process({"apt-get", "indextargets", "--no-release-info",
+					      "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)",
+					      "Created-By: Packages"})
+					 .checked()
+					 .out);
+	std::string uri, release, component;
+
+	while (lines >> uri >> release >> component) {
+		if (release == codename && component == "main")
+			return uri;
+	}
+	fail("apt knows no mirror of Debian {}: the lab's image is made from the one this machine uses",
+	     codename);
+}
+
+static std::string package_list()
+{
+	std::istringstream lines(read_file(source_directory() / "guest/packages"));
+	std::string line, list;
+
+	while (std::getline(lines, line)) {
+		if (!line.empty() && line[0] != '#')
+			list += (list.empty() ? "" : ",") + line;
+	}
+	return list;
+}
+
+static std::string without(const std::string &text, const std::string &suffix)
+{
+	const auto at = text.rfind(suffix);
+
+	return at == std::string::npos ? text : text.substr(0, at);
+}
+
+// Everything that decides what the image holds, but for the mirror.
+static std::vector<std::string> recipe(const std::string &suite)
+{
+	std::vector<std::string> words{"mmdebstrap", "--mode=root", "--variant=minbase",
+				       "--include=" + package_list()};
+
+	for (const char *unread : {"man", "doc", "locale", "info"})
+		words.push_back(fmt::format("--dpkgopt=path-exclude=/usr/share/{}/*", unread));
+	// No symlinks, and no hook that would build the initramfs we have no use for.
+	words.push_back("--essential-hook=echo do_symlinks=no >\"$1/etc/kernel-img.conf\"");
+	if (suite.ends_with("-backports"))
+		words.push_back(fmt::format("--setup-hook=mkdir -p \"$1/etc/apt/preferences.d\"; printf 'Package: linux-*\\nPin: release "
+					    "n={}\\nPin-Priority: 900\\n' "
+					    ">\"$1/etc/apt/preferences.d/kernel\"",
+					    suite));
+	return words;
+}
+
+static std::string hash(const std::vector<std::string> &words, const std::string &suite)
+{
+	std::uint64_t value = 0xcbf29ce484222325; // FNV-1a
+
+	for (const std::string &word : words) {
+		for (unsigned char c : word + kDiskSize + suite)
+			value = (value ^ c) * 0x100000001b3;
+	}
+	return fmt::format("{:016x}", value);
+}
+
+static void build(const fs::path &directory, const std::string &suite, const Progress &progress)
+{
+	const std::string mirror = debian_mirror();
+	std::vector<std::string> words = recipe(suite);
+
+	progress(fmt::format("making the guests' file system ({}): one to two minutes, once", suite));
+	words.insert(words.end(), {without(suite, "-backports"), directory / "root",
+				   fmt::format("deb {} {} main", mirror, without(suite, "-backports"))});
+	if (suite.ends_with("-backports"))
+		words.push_back(fmt::format("deb {} {} main", mirror, suite));
+	words.insert(words.begin(), {"env", "INITRD=No"});
+	run_process(words).checked();
+	progress("making the guests' disk");
+	run_process({"mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", directory / "root",
+		     directory / "disk.img", kDiskSize})
+		.checked();
+}
+
+Image Image::provide(const std::string &suite, const Progress &progress)
+{
+	const fs::path wanted = cache_directory() / (suite + "-" + hash(recipe(suite), suite));
+	const fs::path unfinished = wanted.string() + ".unfinished";
+	const FileLock lock(wanted.string() + ".lock");
+
+	if (!fs::exists(wanted)) {
+		fs::remove_all(unfinished);
+		fs::create_directories(unfinished);
+		build(unfinished, suite, progress);
+		fs::rename(unfinished, wanted);
+	}
+	return Image(wanted);
+}
+
+Image::Image(fs::path directory) : directory_(std::move(directory))
+{
+	for (const auto &entry : fs::directory_iterator(root() / "lib/modules"))
+		release_ = entry.path().filename();
+	if (release_.empty())
+		fail("no kernel in {}", directory_.string());
+}
+
+// A module's path below lib/modules and those of the modules it needs, in order of insertion; none
+// for what is built in.
+static void resolve(const std::string &dependencies, const std::string &name,
+		    std::vector<std::string> &order, std::set<std::string> &seen)
+{
+	std::istringstream lines(dependencies);
+	std::string line;
+
+	while (std::getline(lines, line)) {
+		const std::string path = line.substr(0, line.find(':'));
+		std::istringstream needed(line.substr(path.size() + 1));
+		std::string word;
+		std::vector<std::string> reversed;
+
+		if (path.find("/" + name + ".ko") == std::string::npos || !seen.insert(path).second)
+			continue;
+		while (needed >> word)
+			reversed.insert(reversed.begin(), word);
+		for (const std::string &needs : reversed) {
+			if (seen.insert(needs).second)
+				order.push_back(needs);
+		}
+		order.push_back(path);
+	}
+}
+
+static std::string uncompressed(const fs::path &module)
+{
+	const std::string extension = module.extension();
+
+	if (extension == ".xz" || extension == ".zst")
+		return run_process({extension == ".xz" ? "xz" : "zstd", "-dc", module}).checked().out;
+	return read_file(module);
+}
+
+void Image::write_initramfs(const fs::path &path, const fs::path &agent) const
+{
+	const fs::path modules = root() / "lib/modules" / release_;
+	const fs::path guest = source_directory() / "guest";
+	const std::string dependencies = read_file(modules / "modules.dep");
+	std::vector<std::string> order;
+	std::set<std::string> seen;
+	std::string names;
+	CpioWriter cpio;
+
+	for (const char *name : {"virtio_pci", "virtio_blk", "crc32c_generic", "crc32c-intel", "ext4"})
+		resolve(dependencies, name, order, seen);
+	for (const char *name : {"bin", "dev", "lab", "modules", "root"})
+		cpio.directory(name);
+	for (const std::string &module : order) {
+		const std::string name = without(fs::path(module).filename(), ".ko") + ".ko";
+
+		cpio.file("modules/" + name, uncompressed(modules / module), false);
+		names += name + "\n";
+	}
+	cpio.file("modules/order", names, false);
+	cpio.file("bin/busybox", read_file("/bin/busybox"), true);
+	cpio.file("lab/agent", read_file(agent), true);
+	cpio.file("lab/init", read_file(guest / "init"), true);
+	cpio.file("init", read_file(guest / "initramfs-init"), true);
+	write_file(path, cpio.finish());
+}
+
+} // namespace lab

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "lab/lab.h"
+
+#include "lab/error.h"
+
+namespace lab {
+
+namespace fs = std::filesystem;
+
+static constexpr const char *kModuleName = "ib_iser.ko.xz";
+static constexpr const char *kModuleDirectory = "kernel/drivers/infiniband/ulp/iser";
+static constexpr unsigned kInitiator = 1, kTarget = 2; // last part of MAC and IP addresses
+
+std::string target_address(Path path, Family family)
+{
+	const unsigned network = static_cast<unsigned>(path) + 1;
+
+	return family == Family::v4 ? fmt::format("10.0.{}.{}", network, kTarget)
+				    : fmt::format("fd00:{}::{}", network, kTarget);
+}
+
+std::string portal(Path path, Family family, unsigned port)
+{
+	const std::string address = target_address(path, family);
+
+	return family == Family::v4 ? fmt::format("{}:{}", address, port)
+				    : fmt::format("[{}]:{}", address, port);
+}
+
+// QEMU runs in a directory beside the sockets. The target listens, so it starts first.
+static VmConfig machine(const std::string &name, unsigned number)
+{
+	VmConfig config{.name = name, .number = number, .cpus = 2, .memory_mib = 2048, .netdevs = {}};
+
+	for (Path path : kPaths)
+		config.netdevs.push_back(fmt::format("stream,server={},addr.type=unix,addr.path=../net{}",
+						     number == kTarget ? "on" : "off",
+						     static_cast<unsigned>(path)));
+	return config;
+}
+
+static void write_state(const fs::path &directory, const std::string &suite)
+{
+	write_file(directory / "suite", suite);
+}
+
+Lab::Lab(const LabConfig &config)
+	: image_(Image::provide(config.suite, config.progress)), progress_(config.progress)
+{
+	const fs::path directory = fs::absolute(config.directory);
+
+	fs::remove_all(directory);
+	fs::create_directories(directory);
+	write_state(directory, config.suite);
+	image_.write_initramfs(directory / "initramfs", LAB_AGENT);
+	progress_("booting two machines");
+	for (unsigned number : {kTarget, kInitiator}) {
+		const std::string name = number == kTarget ? "target" : "initiator";
+		auto vm = std::make_unique<Vm>(Vm::boot(machine(name, number), image_,
+							directory / "initramfs", directory / name,
+							config.lifetime));
+		(number == kTarget ? target_ : initiator_) = std::move(vm);
+	}
+	target_->await_boot();
+	initiator_->await_boot();
+	progress_("setting up networks and soft RoCE");
+	set_up_networks();
+}
+
+Lab::Lab(Image image, std::unique_ptr<Vm> initiator, std::unique_ptr<Vm> target)
+	: image_(std::move(image)), initiator_(std::move(initiator)), target_(std::move(target))
+{
+}
+
+Lab Lab::attach(const fs::path &directory)
+{
+	if (!fs::exists(directory / "suite"))
+		fail("no lab is up in {}", directory.string());
+	return Lab(Image::provide(read_file(directory / "suite"), [](const std::string &) {}),
+		   std::make_unique<Vm>(Vm::attach("initiator", directory / "initiator")),
+		   std::make_unique<Vm>(Vm::attach("target", directory / "target")));
+}
+
+void Lab::set_up_networks()
+{
+	for (unsigned number : {kTarget, kInitiator}) {
+		Vm &vm = number == kTarget ? *target_ : *initiator_;
+
+		vm.output(fmt::format(R"(set -e
+hostname {}
+modprobe rdma_rxe
+for n in 0 1; do
+	ip link set eth$n mtu 9000 up
+	ip addr add 10.0.$((n + 1)).{}/24 dev eth$n
+	ip addr add fd00:$((n + 1))::{}/64 dev eth$n nodad
+	rdma link add rxe$n type rxe netdev eth$n
+done)",
+				      vm.name(), number, number));
+	}
+	// iscsid looks for its lock directory and does not make it.
+	initiator_->output(R"(set -e
+echo InitiatorName=iqn.1993-08.org.debian:01:lab >/etc/iscsi/initiatorname.iscsi
+mkdir -p /run/lock/iscsi
+iscsid)");
+}
+
+void Lab::insert(ModuleKind kind)
+{
+	const std::string directory = fmt::format("/lib/modules/{}/{}", image_.release(),
+						  kModuleDirectory);
+
+	if (kind == ModuleKind::none)
+		return;
+	initiator_->output(fmt::format("cd {0} && {{ test -e stock || cp {1} stock; }} && cp stock {1}",
+				       directory, kModuleName));
+	if (kind == ModuleKind::ours) {
+		progress_("building the module");
+		const ModuleBuild build = build_module(image_, "W=1");
+		build.result.checked();
+		initiator_->put(run_process({"xz", "--check=crc32", "--lzma2=dict=1MiB", "-c", build.file})
+					.checked()
+					.out,
+				directory + "/" + kModuleName);
+	}
+	progress_(fmt::format("loading ib_iser ({})", to_string(kind)));
+	initiator_->output("modprobe ib_iser");
+	srcversion_ = initiator_->output("modinfo -F srcversion ib_iser");
+	module_ = kind;
+}
+
+CommandResult Lab::remove_module()
+{
+	return initiator_->run("rmmod ib_iser");
+}
+
+bool Lab::alive()
+{
+	return initiator_->alive() && target_->alive();
+}
+
+} // namespace lab

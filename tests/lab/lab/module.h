@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// Builds the checkout's module for the guests' kernel, inside the tree the guests were made from.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "lab/image.h"
+#include "lab/result.h"
+
+namespace lab {
+
+enum class ModuleKind { none, ours, stock };
+
+ModuleKind module_kind(const std::string &name);
+const char *to_string(ModuleKind kind);
+
+struct ModuleBuild {
+	CommandResult result;        // of make; its output is one story, warnings included
+	std::filesystem::path file;  // ib_iser.ko, without debug information
+	std::string srcversion;
+};
+
+// `arguments` go to make after `M=`, for example W=1 or C=2. The source is copied afresh, so that
+// everything is compiled each time.
+ModuleBuild build_module(const Image &image, const std::string &arguments);
+
+// The checkout's root.
+std::filesystem::path checkout();
+
+} // namespace lab

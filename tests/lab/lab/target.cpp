@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// LIO is set up by configfs itself: targetcli does the same writes, but is a minute of Python on
+// an emulated CPU.
+#include "lab/target.h"
+
+#include "lab/error.h"
+#include "lab/lab.h"
+
+namespace lab {
+
+static constexpr const char *kCore = "/sys/kernel/config/target/core";
+static constexpr const char *kFabric = "/sys/kernel/config/target/iscsi";
+static constexpr unsigned kDisks = 3; // the third is the held one
+
+// A script of configfs steps that stops at the first one refused.
+class ConfigScript {
+public:
+	void directory(const std::string &path) { text_ += fmt::format("mkdir -p '{}'\n", path); }
+	void link(const std::string &to, const std::string &path)
+	{
+		text_ += fmt::format("ln -s '{}' '{}'\n", to, path);
+	}
+	void set(const std::string &path, const std::string &value)
+	{
+		text_ += fmt::format("echo '{}' >'{}'\n", value, path);
+	}
+	void command(const std::string &line) { text_ += line + "\n"; }
+	const std::string &text() const { return text_; }
+
+private:
+	std::string text_ = "set -ex\n";
+};
+
+static void add_disk(ConfigScript &script, unsigned number)
+{
+	const std::string null = fmt::format("/sys/kernel/config/nullb/nullb{}", number);
+	const std::string store = fmt::format("{}/iblock_{}/disk{}", kCore, number, number);
+	const bool held = number == kDisks - 1;
+
+	script.directory(null);
+	script.set(null + "/memory_backed", "1");
+	script.set(null + "/max_sectors", "2048");
+	script.set(null + "/size", held ? "64" : "512");
+	script.set(null + "/power", "1");
+	if (held)
+		script.command(fmt::format("dmsetup create held --table \"0 $(blockdev "
+					   "--getsz /dev/nullb{0}) linear /dev/nullb{0} 0\"",
+					   number));
+	script.directory(store);
+	script.set(store + "/control",
+		   held ? "udev_path=/dev/mapper/held" : fmt::format("udev_path=/dev/nullb{}", number));
+	script.set(store + "/enable", "1");
+	script.set(store + "/wwn/vpd_unit_serial", fmt::format("1ab0000{}", number));
+}
+
+static std::string tpg(const std::string &name)
+{
+	return fmt::format("{}/{}/tpgt_1", kFabric, name);
+}
+
+static void add_lun(ConfigScript &script, const std::string &target, unsigned lun, unsigned disk)
+{
+	const std::string directory = fmt::format("{}/lun/lun_{}", tpg(target), lun);
+
+	script.directory(directory);
+	script.link(fmt::format("{}/iblock_{}/disk{}", kCore, disk, disk), directory + "/disk");
+}
+
+// Anybody may log in ("demo mode") and write.
+static void add_target(ConfigScript &script, const std::string &name)
+{
+	script.directory(tpg(name));
+	script.set(tpg(name) + "/attrib/generate_node_acls", "1");
+	script.set(tpg(name) + "/attrib/cache_dynamic_acls", "1");
+	script.set(tpg(name) + "/attrib/demo_mode_write_protect", "0");
+	script.set(tpg(name) + "/attrib/authentication", "0");
+	for (Path path : kPaths) {
+		for (Family family : {Family::v4, Family::v6}) {
+			const std::string np = fmt::format("{}/np/{}", tpg(name), portal(path, family));
+
+			script.directory(np);
+			script.set(np + "/iser", "1");
+		}
+	}
+}
+
+static void ask_for_secrets(ConfigScript &script, const std::string &name, bool mutual)
+{
+	const ChapSecrets secrets;
+
+	script.set(tpg(name) + "/attrib/authentication", "1");
+	script.set(tpg(name) + "/auth/userid", secrets.user);
+	script.set(tpg(name) + "/auth/password", secrets.password);
+	if (!mutual)
+		return;
+	script.set(tpg(name) + "/auth/userid_mutual", secrets.target_user);
+	script.set(tpg(name) + "/auth/password_mutual", secrets.target_password);
+}
+
+void set_up_lio(Vm &target)
+{
+	ConfigScript script;
+
+	script.command("modprobe null_blk nr_devices=0");
+	script.command("modprobe -a dm_mod target_core_mod target_core_iblock iscsi_target_mod ib_isert");
+	for (unsigned disk = 0; disk < kDisks; disk++)
+		add_disk(script, disk);
+	for (const std::string &name : {kPlainTarget, kChapTarget, kMutualTarget, kHeldTarget}) {
+		add_target(script, name);
+		add_lun(script, name, 0, name == kHeldTarget ? kDisks - 1 : 0);
+	}
+	add_lun(script, kPlainTarget, 1, 1);
+	ask_for_secrets(script, kChapTarget, false);
+	ask_for_secrets(script, kMutualTarget, true);
+	for (const std::string &name : {kPlainTarget, kChapTarget, kMutualTarget, kHeldTarget})
+		script.set(tpg(name) + "/enable", "1");
+	target.output(script.text());
+}
+
+// tgt lists and admits nobody until a target is bound both to addresses and to initiator names.
+void set_up_tgt(Vm &target)
+{
+	target.output(fmt::format(R"(set -ex
+truncate -s 128M /dev/shm/tgt.img
+tgtd --iscsi portal=0.0.0.0:{} --iser pool_sz_mb=128
+admin="tgtadm --lld iser --mode target --tid 1"
+for try in 1 2 3 4 5 6 7 8 9 10; do
+	$admin --op new -T {} && break
+	sleep 1
+done
+tgtadm --lld iser --mode logicalunit --op new --tid 1 --lun 1 -b /dev/shm/tgt.img
+$admin --op bind -I ALL
+$admin --op bind -Q iqn.1993-08.org.debian:01:lab)",
+				  kTgtPort, kTgtTarget));
+}
+
+LioParameters::LioParameters(Vm &target, const std::map<std::string, std::string> &parameters)
+	: target_(target)
+{
+	ConfigScript script;
+
+	for (const auto &[name, value] : parameters) {
+		const std::string file = fmt::format("{}/param/{}", tpg(kPlainTarget), name);
+
+		restore_ += fmt::format("echo '{}' >{}\n", target.output("cat " + file), file);
+		script.set(file, value);
+	}
+	target.output(script.text());
+}
+
+LioParameters::~LioParameters()
+{
+	try {
+		target_.run(restore_);
+	} catch (const Error &) {
+		// A lost machine is booted anew.
+	}
+}
+
+HeldDisk::HeldDisk(Vm &target) : target_(target)
+{
+	target.output("dmsetup suspend --noflush --nolockfs held");
+}
+
+void HeldDisk::release()
+{
+	if (held_)
+		target_.output("dmsetup resume --noudevsync held");
+	held_ = false;
+}
+
+HeldDisk::~HeldDisk()
+{
+	try {
+		release();
+	} catch (const Error &) {
+		// A lost machine is booted anew.
+	}
+}
+
+} // namespace lab

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "lab/vm.h"
+
+#include "lab/error.h"
+
+namespace lab {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+static constexpr std::chrono::seconds kBootTime{90};
+
+static const char *const kCommandLine =
+	"console=ttyS0 loglevel=7 panic=0 net.ifnames=0 mitigations=off cryptomgr.notests "
+	"tsc=reliable no_timer_check";
+
+static std::vector<std::string> qemu_arguments(const VmConfig &config, const Image &image,
+					       const fs::path &initramfs)
+{
+	std::vector<std::string> words{
+		"qemu-system-x86_64", "-name", config.name, "-nodefaults", "-no-user-config",
+		"-display", "none", "-M", "q35", "-cpu", "max",
+		"-accel", "tcg,thread=multi,tb-size=512",
+		"-smp", std::to_string(config.cpus), "-m", std::to_string(config.memory_mib),
+		"-kernel", image.kernel(), "-initrd", initramfs, "-append", kCommandLine,
+		"-serial", "file:console.log",
+		"-qmp", "unix:qmp.0,server=on,wait=off", "-qmp", "unix:qmp.1,server=on,wait=off",
+		"-drive", fmt::format("file={},if=none,id=disk,format=raw,snapshot=on,cache=unsafe",
+				      image.disk().string()),
+		"-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci",
+		"-device", "virtio-serial-pci"};
+
+	for (int port = 0; port < wire::kPorts; port++) {
+		words.insert(words.end(),
+			     {"-chardev",
+			      fmt::format("socket,id=lab{0},path=lab.{0},server=on,wait=off", port),
+			      "-device", fmt::format("virtserialport,chardev=lab{0},name=lab.{0}", port)});
+	}
+	for (unsigned i = 0; i < config.netdevs.size(); i++) {
+		words.insert(words.end(),
+			     {"-netdev", fmt::format("{},id=net{}", config.netdevs[i], i), "-device",
+			      fmt::format("virtio-net-pci,id=nic{0},netdev=net{0},host_mtu=9000,"
+					  "mac=52:54:00:00:{1:02x}:{2:02x}",
+					  i, i + 1, config.number)});
+	}
+	return words;
+}
+
+Vm::Vm(std::string name, fs::path directory)
+	: name_(std::move(name)), directory_(std::move(directory))
+{
+}
+
+Vm Vm::boot(const VmConfig &config, const Image &image, const fs::path &initramfs,
+	    fs::path directory, Process::Lifetime lifetime)
+{
+	fs::create_directories(directory);
+	Vm vm(config.name, std::move(directory));
+	const fs::path log = vm.directory_ / "qemu.log";
+
+	vm.process_ = Process(qemu_arguments(config, image, fs::absolute(initramfs)), vm.directory_, log,
+			      lifetime);
+	try {
+		vm.qmp();
+	} catch (const Error &error) {
+		fail("{}: QEMU did not start: {}\n{}", vm.name_, error.what(), read_file(log));
+	}
+	return vm;
+}
+
+// The test program has port 0 and monitor 0; people share what is left.
+Vm Vm::attach(const std::string &name, fs::path directory)
+{
+	Vm vm(name, std::move(directory));
+
+	vm.monitor_ = 1;
+	for (int port = 1; port < wire::kPorts; port++) {
+		FileLock lock = FileLock::try_lock(vm.directory_ / fmt::format("lab.{}.lock", port));
+
+		if (!lock)
+			continue;
+		vm.port_ = port;
+		vm.port_lock_ = std::move(lock);
+		return vm;
+	}
+	fail("{}: all {} ports for people are in use", name, wire::kPorts - 1);
+}
+
+void Vm::await_boot()
+{
+	if (!channel_)
+		channel_ = std::make_unique<Channel>(name_, directory_ / fmt::format("lab.{}", port_),
+						     kBootTime);
+}
+
+Qmp &Vm::qmp()
+{
+	if (!qmp_)
+		qmp_ = std::make_unique<Qmp>(directory_ / fmt::format("qmp.{}", monitor_));
+	return *qmp_;
+}
+
+CommandResult Vm::run(const std::string &command, std::chrono::milliseconds timeout)
+{
+	return start(command, timeout).wait();
+}
+
+std::string Vm::output(const std::string &command, std::chrono::milliseconds timeout)
+{
+	return trimmed(run(command, timeout).checked().out);
+}
+
+Job Vm::start(const std::string &command, std::chrono::milliseconds timeout)
+{
+	await_boot();
+	return channel_->start(command, timeout);
+}
+
+void Vm::put(const std::string &content, const std::string &path, const std::string &mode)
+{
+	await_boot();
+	channel_->start(fmt::format("mkdir -p \"$(dirname {0})\" && cat >{0} && chmod {1} {0}", path, mode),
+			std::chrono::seconds(60), content)
+		.wait()
+		.checked();
+}
+
+void Vm::set_cable(unsigned nic, bool plugged)
+{
+	qmp().execute("set_link", {{"name", fmt::format("nic{}", nic)}, {"up", plugged}});
+}
+
+void Vm::freeze()
+{
+	qmp().execute("stop");
+}
+
+void Vm::thaw()
+{
+	qmp().execute("cont");
+}
+
+void Vm::quit()
+{
+	qmp().execute("quit");
+}
+
+bool Vm::alive()
+{
+	return process_.running() && channel_ &&
+	       read_file(console()).find("Kernel panic") == std::string::npos;
+}
+
+} // namespace lab

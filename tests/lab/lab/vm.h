@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// One virtual machine: its process, its directory with sockets and console log, its monitor and
+// its command channel.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lab/channel.h"
+#include "lab/files.h"
+#include "lab/image.h"
+#include "lab/process.h"
+#include "lab/qmp.h"
+
+namespace lab {
+
+struct VmConfig {
+	std::string name;
+	unsigned number; // makes MAC addresses
+	unsigned cpus;
+	unsigned memory_mib;
+	std::vector<std::string> netdevs; // QEMU's -netdev, without the id; relative to the directory
+};
+
+class Vm {
+public:
+	// Starts QEMU in `directory`; await_boot() comes before the first command.
+	static Vm boot(const VmConfig &config, const Image &image,
+		       const std::filesystem::path &initramfs, std::filesystem::path directory,
+		       Process::Lifetime lifetime);
+	// A machine that somebody else has booted: takes a monitor and a port that are free.
+	static Vm attach(const std::string &name, std::filesystem::path directory);
+
+	void await_boot();
+	CommandResult run(const std::string &command,
+			  std::chrono::milliseconds timeout = std::chrono::seconds(60));
+	// run(), but failing throws.
+	std::string output(const std::string &command,
+			   std::chrono::milliseconds timeout = std::chrono::seconds(60));
+	Job start(const std::string &command,
+		  std::chrono::milliseconds timeout = std::chrono::minutes(10));
+	void put(const std::string &content, const std::string &path, const std::string &mode = "644");
+
+	void set_cable(unsigned nic, bool plugged);
+	void freeze();
+	void thaw();
+	void quit();
+
+	// Alive as far as the host can see: a panicked one is not.
+	bool alive();
+	const std::string &name() const { return name_; }
+	std::filesystem::path console() const { return directory_ / "console.log"; }
+
+private:
+	Vm(std::string name, std::filesystem::path directory);
+	Qmp &qmp();
+
+	std::string name_;
+	std::filesystem::path directory_;
+	unsigned port_ = 0;
+	unsigned monitor_ = 0;
+	std::optional<FileLock> port_lock_;
+	Process process_;
+	std::unique_ptr<Qmp> qmp_;
+	std::unique_ptr<Channel> channel_;
+};
+
+} // namespace lab

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// The lab by hand: boot the two machines, run commands in them, try the module, pull cables.
+#include <cstdio>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "lab/error.h"
+#include "lab/lab.h"
+#include "lab/target.h"
+
+namespace {
+
+using namespace lab;
+
+struct Options {
+	std::filesystem::path directory = LAB_RUN_DIR "/by-hand";
+	std::string suite = "trixie";
+	std::string module = "none";
+	std::string machine, command, file, remote;
+	std::string path, state;
+	double timeout = 600;
+};
+
+void say(const std::string &text)
+{
+	std::cout << "lab: " << text << std::endl;
+}
+
+Vm attach(const Options &options)
+{
+	return Vm::attach(options.machine, options.directory / options.machine);
+}
+
+int up(const Options &options)
+{
+	Lab lab({options.directory, options.suite, Process::Lifetime::detached, say});
+
+	say("setting up LIO and tgt");
+	set_up_lio(lab.target());
+	set_up_tgt(lab.target());
+	lab.insert(module_kind(options.module));
+	say(fmt::format("up; consoles: {}/*/console.log", options.directory.string()));
+	return 0;
+}
+
+int run(const Options &options)
+{
+	Vm vm = attach(options);
+	const CommandResult result = vm.run(
+		options.command, std::chrono::milliseconds(static_cast<long>(options.timeout * 1000)));
+
+	std::fputs(result.out.c_str(), stdout);
+	std::fputs(result.err.c_str(), stderr);
+	if (result.timed_out)
+		fmt::print(stderr, "lab: timed out after {:.1f} s\n", result.duration.count());
+	return result.status;
+}
+
+int put(const Options &options)
+{
+	attach(options).put(read_file(options.file), options.remote, "755");
+	return 0;
+}
+
+// Builds, replaces what is loaded, and says what the kernel says if it does not like it.
+int insert(const Options &options)
+{
+	Lab lab = Lab::attach(options.directory);
+
+	lab.initiator().run("iscsiadm -m node -U all");
+	lab.remove_module();
+	lab.insert(module_kind(options.module));
+	say(fmt::format("ib_iser ({}) loaded, srcversion {}", options.module, lab.srcversion()));
+	return 0;
+}
+
+int cable(const Options &options)
+{
+	attach(options).set_cable(options.path == "A" ? 0 : 1, options.state == "in");
+	return 0;
+}
+
+int down(const Options &options)
+{
+	for (const char *name : {"initiator", "target"}) {
+		try {
+			Vm::attach(name, options.directory / name).quit();
+		} catch (const Error &error) {
+			say(fmt::format("{}: {}", name, error.what()));
+		}
+	}
+	return 0;
+}
+
+void add_machine(CLI::App *command, Options &options)
+{
+	command->add_option("machine", options.machine)
+		->required()
+		->check(CLI::IsMember({"initiator", "target"}));
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	CLI::App app("The ib_iser lab by hand");
+	Options options;
+	int status = 0;
+
+	app.require_subcommand(1);
+	app.add_option("--dir", options.directory, "run directory (sockets, logs)");
+
+	CLI::App *command = app.add_subcommand("up", "boot both machines and set the targets up");
+	command->add_option("--module", options.module, "ours, stock or none");
+	command->add_option("--suite", options.suite, "trixie, trixie-backports or bookworm");
+	command->callback([&] { status = up(options); });
+
+	command = app.add_subcommand("run", "run a shell command in a machine");
+	add_machine(command, options);
+	command->add_option("command", options.command)->required();
+	command->add_option("--timeout", options.timeout, "seconds");
+	command->callback([&] { status = run(options); });
+
+	command = app.add_subcommand("put", "copy a file into a machine");
+	add_machine(command, options);
+	command->add_option("file", options.file)->required();
+	command->add_option("to", options.remote)->required();
+	command->callback([&] { status = put(options); });
+
+	command = app.add_subcommand("insert", "build the checkout's module and load it anew");
+	command->add_option("module", options.module, "ours or stock")->default_val("ours");
+	command->callback([&] { status = insert(options); });
+
+	command = app.add_subcommand("cable", "pull a cable or plug it in: cable initiator A out");
+	add_machine(command, options);
+	command->add_option("path", options.path)->required()->check(CLI::IsMember({"A", "B"}));
+	command->add_option("state", options.state)->required()->check(CLI::IsMember({"in", "out"}));
+	command->callback([&] { status = cable(options); });
+
+	command = app.add_subcommand("down", "switch both machines off");
+	command->callback([&] { status = down(options); });
+
+	try {
+		app.parse(argc, argv);
+	} catch (const CLI::ParseError &error) {
+		return app.exit(error);
+	} catch (const std::exception &error) {
+		std::cerr << "lab: " << error.what() << std::endl;
+		return 1;
+	}
+	return status;
+}
