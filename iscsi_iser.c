@@ -268,7 +268,7 @@ static int iser_get_ep_param(struct iscsi_endpoint *ep, enum iscsi_param param, 
 	int len;
 
 	if (param != ISCSI_PARAM_CONN_ADDRESS && param != ISCSI_PARAM_CONN_PORT)
-		return -ENOSYS;
+		return -EOPNOTSUPP;
 	conn = iser_ep_conn_get(ep);
 	if (!conn)
 		return -ENOTCONN;
@@ -303,8 +303,8 @@ static void iser_host_limit(struct Scsi_Host *shost, struct iser_device *device)
 }
 
 static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
-						     uint16_t cmds_max, uint16_t qdepth,
-						     uint32_t initial_cmdsn)
+						     u16 cmds_max, u16 qdepth,
+						     u32 initial_cmdsn)
 {
 	struct iscsi_cls_session *cls_session;
 	struct iser_conn *conn = ep ? iser_ep_conn_get(ep) : NULL;
@@ -362,7 +362,7 @@ static void iser_destroy_session(struct iscsi_cls_session *cls_session)
 }
 
 static struct iscsi_cls_conn *iser_create_conn(struct iscsi_cls_session *cls_session,
-					       uint32_t cid)
+					       u32 cid)
 {
 	return iscsi_conn_setup(cls_session, sizeof(struct iser_binding), cid);
 }
@@ -380,7 +380,7 @@ static int iser_bind_slots(struct iser_conn *conn, struct iscsi_conn *iscsi_conn
 }
 
 static int iser_bind_conn(struct iscsi_cls_session *cls_session,
-			  struct iscsi_cls_conn *cls_conn, uint64_t transport_eph,
+			  struct iscsi_cls_conn *cls_conn, u64 transport_eph,
 			  int is_leading)
 {
 	struct iscsi_conn *iscsi_conn = cls_conn->dd_data;
@@ -484,7 +484,7 @@ static int iser_start_dataouts(struct iser_conn *conn, struct iscsi_conn *iscsi_
 	count = DIV_ROUND_UP(unsolicited - immediate, segment);
 	if (!count)
 		return 0;
-	if (count + ISER_CMD_WRS > conn->sq_size) {
+	if (count + ISER_CMD_WRS + ISER_CONTROL_WRS > conn->sq_size) {
 		iscsi_conn_printk(KERN_ERR, iscsi_conn,
 				  "iSER: FirstBurstLength %u in segments of %u needs more send queue than there is (%u)\n",
 				  session->first_burst, segment, conn->sq_size);
@@ -508,9 +508,12 @@ static int iser_start_conn(struct iscsi_cls_conn *cls_conn)
 		err = err ? err : -ENOTCONN;
 		goto out_put;
 	}
-	err = iscsi_conn->session->discovery_sess ? 0 : iser_conn_wait_setup(conn);
-	if (!err)
-		err = iser_start_dataouts(conn, iscsi_conn);
+	err = 0;
+	if (!iscsi_conn->session->discovery_sess) {
+		err = iser_conn_wait_setup(conn);
+		if (!err)
+			err = iser_start_dataouts(conn, iscsi_conn);
+	}
 	if (!err)
 		err = iscsi_conn_start(cls_conn);
 out_put:
@@ -592,7 +595,7 @@ static int iser_prepare_login(struct iscsi_conn *iscsi_conn, struct iscsi_hdr *h
 }
 
 static int iser_send_pdu(struct iscsi_cls_conn *cls_conn, struct iscsi_hdr *hdr,
-			 char *data, uint32_t data_size)
+			 char *data, u32 data_size)
 {
 	struct iscsi_conn *iscsi_conn = cls_conn->dd_data;
 	int err;
@@ -708,38 +711,57 @@ static umode_t iser_attr_is_visible(int param_type, int param)
 	}
 }
 
-/* Is @task a command that an error handler's success covers and SCSI waits for? */
-static bool iser_eh_covers(struct iscsi_task *task, struct scsi_cmnd *sc, int lun)
+/* What the success of an error handler covers. */
+enum iser_eh_scope {
+	ISER_EH_COMMAND,
+	ISER_EH_LUN,
+	ISER_EH_TARGET,
+};
+
+/* Does the handler that was called for @sc give the command of @task back? */
+static bool iser_eh_covers(enum iser_eh_scope scope, struct scsi_cmnd *sc,
+			   struct iscsi_task *task)
 {
 	if (!task->sc || task->state == ISCSI_TASK_FREE)
 		return false;
-	if (sc)
+	if (scope == ISER_EH_COMMAND)
 		return task->sc == sc;
+	/* Commands that came after the reset are none of its. */
 	return iscsi_task_is_completed(task) &&
-	       (lun < 0 || task->sc->device->lun == lun);
+	       (scope == ISER_EH_TARGET || task->sc->device->lun == sc->device->lun);
+}
+
+/* The connection of a session whose frwd_lock is held, or NULL. */
+static struct iser_conn *iser_session_conn(struct iscsi_session *session)
+{
+	struct iser_binding *binding;
+
+	lockdep_assert_held(&session->frwd_lock);
+	if (!session->leadconn)
+		return NULL;
+	binding = session->leadconn->dd_data;
+	return binding->conn;
 }
 
 /*
  * Invalidate what the covered commands have advertised, once each. Returns
  * whether one of them has not come to its end.
  */
-static bool iser_eh_pending(struct iscsi_session *session, struct scsi_cmnd *sc, int lun)
+static bool iser_eh_pending(struct iscsi_session *session, enum iser_eh_scope scope,
+			    struct scsi_cmnd *sc)
 {
-	struct iscsi_conn *iscsi_conn;
-	struct iser_conn *conn = NULL;
+	struct iser_conn *conn;
 	struct iscsi_task *task;
 	bool pending = false;
 	struct iser_io *io;
 	int i;
 
 	spin_lock_bh(&session->frwd_lock);
-	iscsi_conn = session->leadconn;
-	if (iscsi_conn)
-		conn = ((struct iser_binding *)iscsi_conn->dd_data)->conn;
+	conn = iser_session_conn(session);
 	spin_lock(&session->back_lock);
 	for (i = 0; i < session->cmds_max; i++) {
 		task = session->cmds[i];
-		if (!iser_eh_covers(task, sc, lun))
+		if (!iser_eh_covers(scope, sc, task))
 			continue;
 		pending = true;
 		io = ((struct iser_task *)task->dd_data)->io;
@@ -753,27 +775,26 @@ static bool iser_eh_pending(struct iscsi_session *session, struct scsi_cmnd *sc,
 }
 
 /*
- * libiscsi's handler has succeeded: wait until the HCA is done with the command
- * @sc, or with all failed commands of @lun, or with all if @lun is negative.
- * Returns FAILED, with the connection failed, if it does not come to that.
+ * libiscsi's handler has succeeded: wait until the HCA is done with all that
+ * this covers. Returns FAILED, and fails the connection, if it does not come to
+ * that.
  */
-static int iser_eh_finish(struct scsi_cmnd *scmd, struct scsi_cmnd *sc, int lun)
+static int iser_eh_finish(enum iser_eh_scope scope, struct scsi_cmnd *sc)
 {
 	struct iscsi_cls_session *cls_session =
-		starget_to_session(scsi_target(scmd->device));
+		starget_to_session(scsi_target(sc->device));
 	struct iscsi_session *session = cls_session->dd_data;
 	unsigned long deadline = jiffies + ISER_EH_TIMEOUT;
-	struct iser_conn *conn = NULL;
+	struct iser_conn *conn;
 
 	/* Ends by the deadline. */
-	while (iser_eh_pending(session, sc, lun)) {
+	while (iser_eh_pending(session, scope, sc)) {
 		if (time_before(jiffies, deadline)) {
 			usleep_range(200, 1000);
 			continue;
 		}
 		spin_lock_bh(&session->frwd_lock);
-		if (session->leadconn)
-			conn = ((struct iser_binding *)session->leadconn->dd_data)->conn;
+		conn = iser_session_conn(session);
 		if (conn)
 			iser_conn_fail(conn, "aborted commands did not come to an end",
 				       -ETIMEDOUT);
@@ -787,14 +808,14 @@ static int iser_eh_abort(struct scsi_cmnd *sc)
 {
 	int ret = iscsi_eh_abort(sc);
 
-	return ret == SUCCESS ? iser_eh_finish(sc, sc, -1) : ret;
+	return ret == SUCCESS ? iser_eh_finish(ISER_EH_COMMAND, sc) : ret;
 }
 
 static int iser_eh_device_reset(struct scsi_cmnd *sc)
 {
 	int ret = iscsi_eh_device_reset(sc);
 
-	return ret == SUCCESS ? iser_eh_finish(sc, NULL, sc->device->lun) : ret;
+	return ret == SUCCESS ? iser_eh_finish(ISER_EH_LUN, sc) : ret;
 }
 
 static int iser_eh_target_reset(struct scsi_cmnd *sc)
@@ -802,7 +823,7 @@ static int iser_eh_target_reset(struct scsi_cmnd *sc)
 	int ret = iscsi_eh_recover_target(sc);
 
 	if (ret == SUCCESS)
-		ret = iser_eh_finish(sc, NULL, -1);
+		ret = iser_eh_finish(ISER_EH_TARGET, sc);
 	/* FAILED by the last handler would take the disks offline. */
 	return ret == SUCCESS ? ret : iscsi_eh_session_reset(sc);
 }

@@ -25,7 +25,8 @@
  *   handler_mutex of the CM id -> iser_conn.setup_mutex
  *   session->frwd_lock -> session->back_lock
  *   session->frwd_lock -> iser_conn.state_lock
- *   iser_device.conns_lock, iser_endpoints_lock: nothing is taken inside
+ *   iser_device.conns_lock -> iser_conn.state_lock
+ *   iser_endpoints_lock: nothing is taken inside
  *
  * Letters in front of a field's purpose say who may touch it:
  *   I  set during setup, constant from then on
@@ -59,6 +60,7 @@
 #define ISER_CMDS_MAX		512	/* tasks of a session at the most */
 #define ISER_SEND_SGES		6	/* header, and data sent from its own pages */
 #define ISER_CMD_WRS		3	/* REG_MR, SEND, LOCAL_INV */
+#define ISER_CONTROL_WRS	16	/* send queue entries that commands leave free */
 #define ISER_UNEXPECTED_PDUS	24	/* receives beyond one for each task */
 #define ISER_LOGIN_RECVS	16	/* receives before the session is known */
 #define ISER_RECV_BATCH		8	/* receives reposted at a time */
@@ -95,7 +97,7 @@ struct iser_device {
 	unsigned long		virt_boundary;	/* I: what a scatter list has to honour */
 	u32			max_sectors;	/* I: of 512 bytes, in one command */
 
-	spinlock_t		conns_lock;
+	spinlock_t		conns_lock;	/* for the next two */
 	bool			removing;	/* conns_lock: takes no connection */
 	struct list_head	conns;		/* conns_lock: iser_conn.device_entry */
 };
@@ -242,7 +244,7 @@ struct iser_conn {
 	struct iser_rx		*held_rx;	/* C: response before its request's SEND */
 
 	/* connection management */
-	spinlock_t		state_lock;
+	spinlock_t		state_lock;	/* taken inside frwd_lock, and in hard irq */
 	enum iser_conn_state	state;		/* S, and F if bound: iser_conn_change_state() */
 	bool			flushed;	/* S: drain is done */
 	bool			stopped;	/* S: nobody's stop is waited for any more */
@@ -305,7 +307,7 @@ bool iser_conn_get_unless_zero(struct iser_conn *conn);
 void iser_conn_put(struct iser_conn *conn);
 
 /* iser_initiator.c */
-int iser_alloc_pdu(struct iscsi_task *task, uint8_t opcode);
+int iser_alloc_pdu(struct iscsi_task *task, u8 opcode);
 int iser_xmit_task(struct iscsi_task *task);
 void iser_cleanup_task(struct iscsi_task *task);
 void iser_io_init(struct iser_io *io);

@@ -155,7 +155,7 @@ static bool iser_device_query(struct iser_device *device)
 		device->sq_wrs = min(device->sq_wrs, (cqes - 2) / 3 * 2);
 	}
 	if (device->rq_wrs < ISCSI_TOTAL_CMDS_MIN + ISER_UNEXPECTED_PDUS ||
-	    device->sq_wrs < ISCSI_TOTAL_CMDS_MIN * ISER_CMD_WRS)
+	    device->sq_wrs < ISCSI_TOTAL_CMDS_MIN * ISER_CMD_WRS + ISER_CONTROL_WRS)
 		return false;
 
 	device->send_sges = min_t(u32, ISER_SEND_SGES, attrs->max_send_sge);

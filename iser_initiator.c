@@ -51,7 +51,7 @@ static struct iser_binding *iser_task_binding(struct iscsi_task *task)
  * Return: 0; -ENOMEM where there is no connection, which costs a SCSI command
  * a retry; -EOPNOTSUPP for a SCSI command in a discovery session, which fails.
  */
-int iser_alloc_pdu(struct iscsi_task *task, uint8_t opcode)
+int iser_alloc_pdu(struct iscsi_task *task, u8 opcode)
 {
 	struct iser_conn *conn = iser_task_binding(task)->conn;
 	struct iser_io *io;
@@ -146,11 +146,13 @@ void iser_io_settle(struct iser_io *io)
 
 static void iser_wc_failed(struct iser_conn *conn, struct ib_wc *wc)
 {
+	if (wc->status == IB_WC_WR_FLUSH_ERR) {
+		/* The first flush tells something; many follow. */
+		iser_conn_fail(conn, "the queue pair was flushed", -ECONNRESET);
+		return;
+	}
 	trace_iser_wc_err(conn, wc);
-	/* A flush is the consequence of something that has been reported. */
-	iser_conn_fail(conn, wc->status == IB_WC_WR_FLUSH_ERR ?
-		       "the queue pair was flushed" : ib_wc_status_msg(wc->status),
-		       -ECONNRESET);
+	iser_conn_fail(conn, ib_wc_status_msg(wc->status), -ECONNRESET);
 }
 
 static void iser_send_done(struct ib_cq *cq, struct ib_wc *wc)
@@ -196,6 +198,7 @@ static void iser_inv_done(struct ib_cq *cq, struct ib_wc *wc)
 static void iser_rx_repost(struct iser_rx *rx)
 {
 	struct iser_conn *conn = rx->conn;
+	int err;
 
 	ib_dma_sync_single_for_device(conn->ibdev, rx->sge[0].addr,
 				      rx->sge[0].length, DMA_FROM_DEVICE);
@@ -203,8 +206,9 @@ static void iser_rx_repost(struct iser_rx *rx)
 	conn->rx_repost = &rx->wr;
 	if (++conn->rx_repost_count < ISER_RECV_BATCH)
 		return;
-	if (iser_conn_post_recvs(conn, conn->rx_repost) == -ENOMEM)
-		iser_conn_fail(conn, "receives could not be reposted", -ENOMEM);
+	err = iser_conn_post_recvs(conn, conn->rx_repost);
+	if (unlikely(err && err != -ENOTCONN))
+		iser_conn_fail(conn, "receives could not be reposted", err);
 	conn->rx_repost = NULL;
 	conn->rx_repost_count = 0;
 }
@@ -462,7 +466,7 @@ static int iser_io_post(struct iser_io *io, struct ib_send_wr *first, int owned,
 {
 	struct iser_conn *conn = io->conn;
 	struct iscsi_task *task = io->task;
-	const struct ib_send_wr *bad;
+	const struct ib_send_wr *bad = NULL;
 	int err;
 
 	iscsi_get_task(task);
@@ -582,7 +586,7 @@ static int iser_prepare_dataouts(struct iser_io *io)
 
 	/* READ_ONCE() pairs with WRITE_ONCE() in iser_dataouts_done(). */
 	if (conn->dataouts_posted - READ_ONCE(conn->dataouts_done) + count >
-	    conn->num_dataouts || !iser_sq_has_room(conn, ISER_CMD_WRS + count))
+	    conn->num_dataouts || !iser_sq_has_room(conn, ISER_CMD_WRS + count + ISER_CONTROL_WRS))
 		return -EAGAIN;
 	for (i = 0; i < count; i++) {
 		struct iser_dataout *dataout =
@@ -700,7 +704,7 @@ static int iser_send_command(struct iser_io *io)
 	struct iser_sent sent;
 	int err;
 
-	if (unlikely(!iser_sq_has_room(conn, wrs)))
+	if (unlikely(!iser_sq_has_room(conn, wrs + ISER_CONTROL_WRS)))
 		return -EAGAIN;
 	memset(&io->hdr->iser, 0, sizeof(io->hdr->iser));
 	io->hdr->iser.flags = ISCSI_CTRL;

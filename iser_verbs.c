@@ -47,10 +47,13 @@ static atomic_t iser_conn_ids;
 static atomic_t iser_conn_count;
 
 #define iser_conn_log(level, conn, fmt, ...)				\
-	pr_##level("ib_iser: %pISpc (%s/%u, conn %u): " fmt,		\
-		   &(conn)->portal,					\
-		   (conn)->ibdev ? dev_name(&(conn)->ibdev->dev) : "no device", \
-		   (conn)->port, (conn)->id, ##__VA_ARGS__)
+do {									\
+	const struct iser_conn *logged = (conn);			\
+									\
+	pr_##level("ib_iser: %pISpc (%s/%u, conn %u): " fmt, &logged->portal, \
+		   logged->ibdev ? dev_name(&logged->ibdev->dev) : "no device", \
+		   logged->port, logged->id, ##__VA_ARGS__);		\
+} while (0)
 
 /* The only place that writes the state. True for the one who made the change. */
 static bool iser_conn_change_state(struct iser_conn *conn, enum iser_conn_state to)
