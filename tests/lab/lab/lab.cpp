@@ -117,6 +117,7 @@ void Lab::insert(ModuleKind kind)
 		progress_("building the module");
 		const ModuleBuild build = build_module(image_, "W=1");
 		build.result.checked();
+		build_id_ = build.build_id;
 		initiator_->put(run_process({"xz", "--check=crc32", "--lzma2=dict=1MiB", "-c", build.file})
 					.checked()
 					.out,
@@ -124,8 +125,15 @@ void Lab::insert(ModuleKind kind)
 	}
 	progress_(fmt::format("loading ib_iser ({})", to_string(kind)));
 	initiator_->output("modprobe ib_iser");
-	srcversion_ = initiator_->output("modinfo -F srcversion ib_iser");
 	module_ = kind;
+}
+
+bool Lab::runs_ours()
+{
+	const CommandResult notes = initiator_->run(
+		"od -An -tx1 /sys/module/ib_iser/notes/.note.gnu.build-id | tr -d ' \\n'");
+
+	return !build_id_.empty() && notes.ok() && notes.out.find(build_id_) != std::string::npos;
 }
 
 CommandResult Lab::remove_module()

@@ -45,8 +45,8 @@ public:
 	// Unloads ib_iser and leaves libiscsi and the transport class, which a running iscsid needs.
 	CommandResult remove_module();
 	ModuleKind module() const { return module_; }
-	// The srcversion that /sys/module/ib_iser must show.
-	const std::string &srcversion() const { return srcversion_; }
+	// Whether what is loaded is what was built from the checkout.
+	bool runs_ours();
 
 	// Both machines answer and neither has panicked.
 	bool alive();
@@ -59,7 +59,7 @@ private:
 	Progress progress_ = [](const std::string &) {};
 	std::unique_ptr<Vm> initiator_, target_;
 	ModuleKind module_ = ModuleKind::none;
-	std::string srcversion_;
+	std::string build_id_;
 };
 
 } // namespace lab

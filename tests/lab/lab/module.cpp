@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "lab/module.h"
 
+#include <cstring>
+
 #include "lab/error.h"
 #include "lab/files.h"
 #include "lab/process.h"
@@ -10,6 +12,7 @@ namespace lab {
 namespace fs = std::filesystem;
 
 static constexpr const char *kBuildDirectory = "usr/src/ib_iser"; // below the guests' root
+static constexpr const char *kBuildId = "Build ID: ";
 
 fs::path checkout()
 {
@@ -64,10 +67,11 @@ ModuleBuild build_module(const Image &image, const std::string &arguments)
 		return build;
 	build.file = directory / "ib_iser.ko";
 	run_process({"strip", "--strip-debug", build.file}).checked();
-	build.srcversion = trimmed(run_process({"chroot", image.root(), "modinfo", "-F", "srcversion",
-						fs::path("/") / kBuildDirectory / "ib_iser.ko"})
-					   .checked()
-					   .out);
+	const std::string notes = run_process({"readelf", "-n", build.file}).checked().out;
+	const auto at = notes.find(kBuildId);
+	if (at == std::string::npos)
+		fail("{} has no build id", build.file.string());
+	build.build_id = trimmed(notes.substr(at + std::strlen(kBuildId), 41));
 	return build;
 }
 

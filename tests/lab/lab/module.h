@@ -18,7 +18,7 @@ const char *to_string(ModuleKind kind);
 struct ModuleBuild {
 	CommandResult result;        // of make; its output is one story, warnings included
 	std::filesystem::path file;  // ib_iser.ko, without debug information
-	std::string srcversion;
+	std::string build_id;        // what /sys/module/ib_iser/notes will show
 };
 
 // `arguments` go to make after `M=`, for example W=1 or C=2. The source is copied afresh, so that

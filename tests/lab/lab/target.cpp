@@ -117,21 +117,39 @@ void set_up_lio(Vm &target)
 	target.output(script.text());
 }
 
-// tgt lists and admits nobody until a target is bound both to addresses and to initiator names.
-void set_up_tgt(Vm &target)
+static std::string lio_portals(bool iser)
 {
+	return fmt::format("for np in {}/iqn*/tpgt_1/np/*; do echo {} >\"$np/iser\"; done\n", kFabric,
+			   iser ? 1 : 0);
+}
+
+// tgt lists and admits nobody until a target is bound both to addresses and to initiator names.
+TgtInsteadOfLio::TgtInsteadOfLio(Vm &target) : target_(target)
+{
+	target.output(lio_portals(false));
 	target.output(fmt::format(R"(set -ex
+modprobe -a ib_uverbs rdma_ucm
 truncate -s 128M /dev/shm/tgt.img
-tgtd --iscsi portal=0.0.0.0:{} --iser pool_sz_mb=128
+rm -rf /var/run/tgtd
+tgtd --iscsi portal=0.0.0.0:3271 --iser pool_sz_mb=128
+sleep 1
 admin="tgtadm --lld iser --mode target --tid 1"
-for try in 1 2 3 4 5 6 7 8 9 10; do
-	$admin --op new -T {} && break
-	sleep 1
-done
+$admin --op new -T {}
 tgtadm --lld iser --mode logicalunit --op new --tid 1 --lun 1 -b /dev/shm/tgt.img
 $admin --op bind -I ALL
 $admin --op bind -Q iqn.1993-08.org.debian:01:lab)",
-				  kTgtPort, kTgtTarget));
+				  kTgtTarget));
+}
+
+TgtInsteadOfLio::~TgtInsteadOfLio()
+{
+	try {
+		// tgtd does not listen to anything milder.
+		target_.run("kill -9 $(pidof tgtd); rm -f /dev/shm/tgt.img; sleep 1\n" +
+			    lio_portals(true));
+	} catch (const Error &) {
+		// A lost machine is booted anew.
+	}
 }
 
 LioParameters::LioParameters(Vm &target, const std::map<std::string, std::string> &parameters)

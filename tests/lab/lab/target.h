@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // What the target machine serves: several LIO targets with iSER portals on every address, all over
-// the same memory-backed disks, and tgt on a port of its own.
+// the same memory-backed disks; or tgt in LIO's place.
 #pragma once
 
 #include <map>
@@ -16,7 +16,6 @@ inline const std::string kChapTarget = "iqn.2003-01.org.linux-iscsi.lab:chap";  
 inline const std::string kMutualTarget = "iqn.2003-01.org.linux-iscsi.lab:mutual"; // both ways
 inline const std::string kHeldTarget = "iqn.2003-01.org.linux-iscsi.lab:held";     // see HeldDisk
 inline const std::string kTgtTarget = "iqn.2003-01.org.linux-iscsi.lab:tgt";
-inline constexpr unsigned kTgtPort = 3271;
 
 struct ChapSecrets {
 	std::string user = "initiator-user", password = "initiator-secret";
@@ -24,7 +23,17 @@ struct ChapSecrets {
 };
 
 void set_up_lio(Vm &target);
-void set_up_tgt(Vm &target);
+
+// While it lives, tgt serves port 3260 over iSER instead of LIO, whose sessions must be gone. (tgt
+// binds every address of that port, and its `port` option is refused: see NOTES.md.)
+class TgtInsteadOfLio {
+public:
+	explicit TgtInsteadOfLio(Vm &target);
+	~TgtInsteadOfLio();
+
+private:
+	Vm &target_;
+};
 
 // Login parameters of the plain target as LIO will negotiate them ("InitialR2T": "No"), for
 // sessions to come; put back at the end.

@@ -37,9 +37,8 @@ int up(const Options &options)
 {
 	Lab lab({options.directory, options.suite, Process::Lifetime::detached, say});
 
-	say("setting up LIO and tgt");
+	say("setting up LIO");
 	set_up_lio(lab.target());
-	set_up_tgt(lab.target());
 	lab.insert(module_kind(options.module));
 	say(fmt::format("up; consoles: {}/*/console.log", options.directory.string()));
 	return 0;
@@ -72,7 +71,7 @@ int insert(const Options &options)
 	lab.initiator().run("iscsiadm -m node -U all");
 	lab.remove_module();
 	lab.insert(module_kind(options.module));
-	say(fmt::format("ib_iser ({}) loaded, srcversion {}", options.module, lab.srcversion()));
+	say(fmt::format("ib_iser loaded{}", lab.runs_ours() ? ", and it is ours" : ""));
 	return 0;
 }
 
