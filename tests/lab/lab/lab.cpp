@@ -93,6 +93,10 @@ for n in 0 1; do
 	ip link set eth$n mtu 9000 up
 	ip addr add 10.0.$((n + 1)).{}/24 dev eth$n
 	ip addr add fd00:$((n + 1))::{}/64 dev eth$n nodad
+	tc qdisc add dev eth$n clsact
+	# Without a carrier a packet gets lost, as on a wire, instead of failing: NOTES.md
+	tc filter add dev eth$n egress protocol all prio 1 u32 match mark 0 0xffffffff \
+		action skbedit mark 77 pipe action mirred egress redirect dev eth$n
 	rdma link add rxe$n type rxe netdev eth$n
 done)",
 				      vm.name(), number, number));
