@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Setting the bed up and taking it down. Sessions that a test leaves are closed
+ * as iscsid closes them when it gives up: ep_disconnect, stop, destroy. The HCA
+ * goes last, and finds out whether anything of theirs is left.
+ */
+#include <linux/delay.h>
+#include <scsi/scsi_transport.h>
+
+#include "bed.h"
+
+/*
+ * Lets everything run that can. With time travel the clock moves on only when
+ * nothing can; otherwise this gives it a while.
+ */
+void bed_settle(void)
+{
+	msleep(30);
+}
+
+static void session_put_scsi(struct session *s)
+{
+	if (s->sdev)
+		scsi_device_put(s->sdev);
+	if (s->shost)
+		scsi_host_put(s->shost);
+	s->sdev = NULL;
+	s->shost = NULL;
+}
+
+/* Ends the session in whatever state it is. */
+void session_close(struct session *s)
+{
+	struct iscsid *d = s->bed->iscsid;
+	struct kunit *test = s->bed->test;
+
+	if (s->ep)
+		iscsid_ep_disconnect(d, s->ep);
+	s->ep = 0;
+	s->qp = NULL;
+	if (s->has_conn) {
+		KUNIT_EXPECT_EQ(test, 0,
+				iscsid_stop_conn(d, s->sid, STOP_CONN_TERM));
+		KUNIT_EXPECT_EQ(test, 0, iscsid_destroy_conn(d, s->sid));
+	}
+	s->has_conn = false;
+	session_put_scsi(s);
+	if (s->has_session)
+		KUNIT_EXPECT_EQ(test, 0, iscsid_destroy_session(d, s->sid));
+	s->has_session = false;
+	bed_settle();
+}
+
+static void bed_close_sessions(void *data)
+{
+	struct bed *bed = data;
+	struct session *s;
+
+	/* nobody holds anything back any more */
+	bed->hca->hold_completions = false;
+	bed->hca->hold_close = false;
+	bed->hca->fail_call = 0;
+	memset(bed->hca->fail_verb, 0, sizeof(bed->hca->fail_verb));
+	list_for_each_entry(s, &bed->sessions, node)
+		session_close(s);
+}
+
+struct bed *bed_create(struct kunit *test, const struct fake_hca_config *cfg)
+{
+	static const struct fake_hca_config plain;
+	struct bed *bed;
+
+	bed = kunit_kzalloc(test, sizeof(*bed), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, bed);
+	bed->test = test;
+	INIT_LIST_HEAD(&bed->sessions);
+	bed->iscsid = iscsid_create(test);
+	bed->hca = fake_hca_create(test, cfg ? cfg : &plain);
+	bed->target = target_create(bed->hca);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bed_close_sessions,
+							bed), 0);
+	return bed;
+}
+
+struct session *bed_session(struct bed *bed, const struct iscsid_params *params)
+{
+	struct session *s;
+
+	s = kunit_kzalloc(bed->test, sizeof(*s), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(bed->test, s);
+	s->bed = bed;
+	s->cmds_max = 128;
+	if (params)
+		s->params = *params;
+	list_add(&s->node, &bed->sessions);
+	return s;
+}
+
+/* EP_CONNECT and EP_POLL until it says yes. */
+void session_connect(struct session *s)
+{
+	struct bed *bed = s->bed;
+	struct kunit *test = bed->test;
+	struct sockaddr_storage addr;
+	struct fake_qp *qp;
+
+	fake_net_portal(&addr, bed->hca->net, bed->hca->cfg.ipv6);
+	KUNIT_ASSERT_EQ(test, iscsid_ep_connect(bed->iscsid, &addr, &s->ep), 0);
+	bed_settle();
+	KUNIT_ASSERT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), 1);
+	list_for_each_entry(qp, &bed->hca->qps, node)
+		s->qp = qp;
+	KUNIT_ASSERT_NOT_NULL(test, s->qp);
+}
+
+void session_create(struct session *s)
+{
+	struct kunit *test = s->bed->test;
+	struct iscsid *d = s->bed->iscsid;
+
+	KUNIT_ASSERT_EQ(test, 0, iscsid_create_session(d, s->ep, s->cmds_max,
+						       &s->sid, &s->host_no));
+	s->has_session = true;
+	KUNIT_ASSERT_EQ(test, iscsid_create_conn(d, s->sid), 0);
+	s->has_conn = true;
+	s->shost = scsi_host_lookup(s->host_no);
+	KUNIT_ASSERT_NOT_NULL(test, s->shost);
+}
+
+void session_bind(struct session *s)
+{
+	KUNIT_ASSERT_EQ(s->bed->test, 0,
+			iscsid_bind_conn(s->bed->iscsid, s->sid, s->ep));
+}
+
+/* From SET_PARAM to START_CONN; the target must be answering. */
+void session_login(struct session *s)
+{
+	struct kunit *test = s->bed->test;
+	struct iscsid *d = s->bed->iscsid;
+
+	KUNIT_ASSERT_EQ(test, iscsid_set_params(d, s->sid, &s->params), 0);
+	iscsid_take_events(d);
+	d->n_pdus = 0;
+	KUNIT_ASSERT_EQ(test, iscsid_login(d, s->sid, true), 0);
+	bed_settle();
+	iscsid_take_events(d);
+	KUNIT_ASSERT_EQ(test, d->n_pdus, 1);
+	KUNIT_ASSERT_EQ(test, d->pdu.opcode, ISCSI_OP_LOGIN_RSP);
+	KUNIT_ASSERT_EQ(test, iscsid_start_conn(d, s->sid), 0);
+	bed_settle();
+}
+
+void session_scan(struct session *s)
+{
+	struct kunit *test = s->bed->test;
+
+	KUNIT_ASSERT_EQ(test, 0, s->shost->transportt->user_scan(s->shost, 0, 0,
+								 0));
+	s->sdev = scsi_device_lookup(s->shost, 0, 0, 0);
+	KUNIT_ASSERT_NOT_NULL(test, s->sdev);
+}
+
+/* A session in full feature phase with its disk found. */
+struct session *bed_logged_in(struct bed *bed,
+			      const struct iscsid_params *params)
+{
+	struct session *s = bed_session(bed, params);
+
+	session_connect(s);
+	session_create(s);
+	session_bind(s);
+	session_login(s);
+	session_scan(s);
+	return s;
+}
+
+/* What iscsid does after CONN_ERROR, up to full feature phase. */
+void session_recover(struct session *s)
+{
+	struct kunit *test = s->bed->test;
+	struct iscsid *d = s->bed->iscsid;
+
+	iscsid_ep_disconnect(d, s->ep);
+	s->ep = 0;
+	s->qp = NULL;
+	KUNIT_ASSERT_EQ(test, 0, iscsid_stop_conn(d, s->sid, STOP_CONN_RECOVER));
+	session_connect(s);
+	session_bind(s);
+	session_login(s);
+}
+
+/* The next message at the target, which must be of this kind; freed later. */
+struct fake_pdu *bed_next_pdu(struct bed *bed, struct fake_qp *qp, u8 opcode)
+{
+	struct kunit *test = bed->test;
+	struct fake_pdu *pdu = fake_qp_take_pdu(qp);
+
+	KUNIT_ASSERT_NOT_NULL_MSG(test, pdu, "opcode %#x was not sent", opcode);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test,
+							(void (*)(void *))kfree,
+							pdu), 0);
+	KUNIT_ASSERT_GE(test, pdu->len, ISER_HDR_LEN);
+	KUNIT_ASSERT_EQ(test, pdu_opcode(pdu), opcode);
+	return pdu;
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * The send queue of the fake HCA.
+ *
+ * A work request that is posted is executed at once, in the order of the queue:
+ * a registration takes effect, a message is read from its scatter list and
+ * given to the far end. It stays outstanding until it is completed, by the test
+ * (hca->hold_completions) or at once; completions keep the order of the queue.
+ * A LOCAL_INV takes effect as late as can be: when it is completed, or when a
+ * registration follows it. Slots come free when the ULP polls a signalled
+ * completion at or behind them, and posting to a full queue is a complaint.
+ */
+#include <linux/slab.h>
+
+#include "fake_hca.h"
+
+/* Collects a message from its scatter list; a bad one is a complaint. */
+static struct fake_pdu *fake_gather(struct fake_qp *qp, struct fake_wr *wr)
+{
+	unsigned int i, len = 0;
+	struct fake_pdu *pdu;
+
+	for (i = 0; i < wr->num_sge; i++)
+		len += wr->sge[i].length;
+	pdu = kzalloc(struct_size(pdu, data, len), GFP_ATOMIC);
+	if (!pdu)
+		return NULL;
+	pdu->len = len;
+	for (len = 0, i = 0; i < wr->num_sge; len += wr->sge[i++].length) {
+		if (fake_local(qp, &wr->sge[i], pdu->data + len,
+			       wr->sge[i].length, false))
+			continue;
+		kfree(pdu);
+		return NULL;
+	}
+	return pdu;
+}
+
+static bool fake_execute_inv(struct fake_qp *qp, struct fake_wr *wr)
+{
+	wr->executed = true;
+	if (fake_mr_invalidate(qp, wr->key))
+		return true;
+	fake_complain(qp->hca, "LOCAL_INV of %#x, which is not valid", wr->key);
+	return false;
+}
+
+/* A registration comes after the invalidations in front of it. */
+static bool fake_execute_reg(struct fake_qp *qp, struct fake_wr *reg)
+{
+	struct fake_wr *wr;
+
+	list_for_each_entry(wr, &qp->sq, node) {
+		if (wr == reg)
+			break;
+		if (wr->opcode == IB_WR_LOCAL_INV && !wr->executed)
+			if (!fake_execute_inv(qp, wr))
+				return false;
+	}
+	return fake_mr_register(qp, reg);
+}
+
+/* Executes one work request; *pdu is what it gives to the far end. */
+static bool fake_execute(struct fake_qp *qp, struct fake_wr *wr,
+			 struct fake_pdu **pdu)
+{
+	*pdu = NULL;
+	switch (wr->opcode) {
+	case IB_WR_REG_MR:
+		wr->executed = true;
+		return fake_execute_reg(qp, wr);
+	case IB_WR_SEND:
+		wr->executed = true;
+		*pdu = fake_gather(qp, wr);
+		if (*pdu)
+			fake_spy_sent(qp, wr, *pdu);
+		return *pdu;
+	default:
+		fake_complain(qp->hca, "work request opcode %d", wr->opcode);
+		return false;
+	}
+}
+
+static struct fake_wr *fake_qp_next_to_execute(struct fake_qp *qp)
+{
+	struct fake_wr *wr;
+
+	if (qp->state != IB_QPS_RTS)
+		return NULL;
+	list_for_each_entry(wr, &qp->sq, node)
+		if (!wr->executed && wr->opcode != IB_WR_LOCAL_INV)
+			return wr;
+	return NULL;
+}
+
+static void fake_qp_hand_over(struct fake_qp *qp, struct fake_pdu *pdu)
+{
+	struct fake_hca *hca = qp->hca;
+	unsigned long flags;
+
+	if (hca->serve && hca->serve(qp, pdu)) {
+		kfree(pdu);
+		return;
+	}
+	spin_lock_irqsave(&hca->lock, flags);
+	list_add_tail(&pdu->node, &qp->inbox);
+	qp->inbox_len++;
+	spin_unlock_irqrestore(&hca->lock, flags);
+}
+
+/* Executes what waits in the send queue, and completes it unless held. */
+void fake_qp_run(struct fake_qp *qp)
+{
+	struct fake_hca *hca = qp->hca;
+	struct fake_pdu *pdu;
+	unsigned long flags;
+	struct fake_wr *wr;
+	bool ok;
+
+	for (;;) {
+		spin_lock_irqsave(&hca->lock, flags);
+		wr = fake_qp_next_to_execute(qp);
+		ok = !wr || fake_execute(qp, wr, &pdu);
+		spin_unlock_irqrestore(&hca->lock, flags);
+		if (!wr)
+			break;
+		if (!ok) {
+			fake_qp_set_state(qp, IB_QPS_ERR);
+			return;
+		}
+		if (!hca->hold_completions)
+			fake_qp_complete_all(qp);
+		if (pdu)
+			fake_qp_hand_over(qp, pdu);
+	}
+	if (!hca->hold_completions)
+		fake_qp_complete_all(qp);
+}
+
+/* The work requests up to and with the first that is signalled, or all. */
+static struct fake_wr *fake_qp_last_to_retire(struct fake_qp *qp)
+{
+	struct fake_wr *wr;
+
+	list_for_each_entry(wr, &qp->sq, node) {
+		if (wr->opcode == IB_WR_LOCAL_INV && !wr->executed &&
+		    !fake_execute_inv(qp, wr))
+			return NULL;
+		if (!wr->executed)
+			return NULL;
+		if (wr->signaled)
+			return wr;
+	}
+	return NULL;
+}
+
+static void fake_qp_retire(struct fake_qp *qp, struct fake_wr *last)
+{
+	struct fake_wr *wr, *next;
+	unsigned int n = 0;
+	bool stop;
+
+	list_for_each_entry_safe(wr, next, &qp->sq, node) {
+		stop = wr == last;
+		n++;
+		if (stop)
+			fake_qp_push(qp, wr->wr_id, IB_WC_SUCCESS,
+				     fake_wc_opcode(wr->opcode), n);
+		list_del(&wr->node);
+		kfree(wr);
+		if (stop)
+			return;
+	}
+}
+
+/* The oldest work request fails, and with it the queue pair. */
+static bool fake_qp_fail_first(struct fake_qp *qp, enum ib_wc_status status)
+{
+	struct fake_wr *wr;
+
+	wr = list_first_entry_or_null(&qp->sq, struct fake_wr, node);
+	if (!wr)
+		return false;
+	fake_qp_push(qp, wr->wr_id, status, fake_wc_opcode(wr->opcode), 1);
+	list_del(&wr->node);
+	kfree(wr);
+	fake_qp_set_state_locked(qp, IB_QPS_ERR);
+	return true;
+}
+
+/*
+ * fake_qp_complete - complete the oldest work request that is signalled
+ *
+ * With an error as @status the oldest one of all fails, and the queue pair
+ * with it. Returns false if there was nothing to complete.
+ */
+bool fake_qp_complete(struct fake_qp *qp, enum ib_wc_status status)
+{
+	struct fake_hca *hca = qp->hca;
+	struct fake_wr *last;
+	unsigned long flags;
+	bool found;
+
+	spin_lock_irqsave(&hca->lock, flags);
+	if (status == IB_WC_SUCCESS) {
+		last = fake_qp_last_to_retire(qp);
+		found = last;
+		if (last)
+			fake_qp_retire(qp, last);
+	} else {
+		found = fake_qp_fail_first(qp, status);
+	}
+	spin_unlock_irqrestore(&hca->lock, flags);
+	fake_qp_kick(qp);
+	if (found && status != IB_WC_SUCCESS)
+		fake_iwarp_qp_down(qp);
+	return found;
+}
+
+unsigned int fake_qp_complete_all(struct fake_qp *qp)
+{
+	unsigned int n = 0;
+
+	while (fake_qp_complete(qp, IB_WC_SUCCESS))
+		n++;
+	return n;
+}
+
+static struct fake_wr *fake_wr_create(struct fake_qp *qp,
+				      const struct ib_send_wr *from)
+{
+	struct fake_wr *wr;
+
+	wr = kzalloc(sizeof(*wr), GFP_ATOMIC);
+	if (!wr)
+		return NULL;
+	wr->wr_id = from->wr_id;
+	wr->opcode = from->opcode;
+	wr->signaled = from->send_flags & IB_SEND_SIGNALED;
+	wr->num_sge = from->num_sge;
+	memcpy(wr->sge, from->sg_list, from->num_sge * sizeof(wr->sge[0]));
+	if (from->opcode == IB_WR_LOCAL_INV)
+		wr->key = from->ex.invalidate_rkey;
+	if (from->opcode == IB_WR_REG_MR) {
+		wr->key = reg_wr(from)->key;
+		wr->access = reg_wr(from)->access;
+		wr->mr = to_fmr(reg_wr(from)->mr);
+	}
+	return wr;
+}
+
+static int fake_post_one_send(struct fake_qp *qp, const struct ib_send_wr *from)
+{
+	struct fake_wr *wr;
+
+	if (qp->sq_used == qp->cap.max_send_wr) {
+		fake_complain(qp->hca, "send queue of %u overrun", qp->sq_used);
+		return -ENOMEM;
+	}
+	if (from->num_sge > qp->cap.max_send_sge) {
+		fake_complain(qp->hca, "SEND with %d elements", from->num_sge);
+		return -EINVAL;
+	}
+	if (qp->state == IB_QPS_ERR) {
+		qp->sq_used++;
+		fake_qp_push(qp, from->wr_id, IB_WC_WR_FLUSH_ERR,
+			     fake_wc_opcode(from->opcode), 1);
+		return 0;
+	}
+	if (qp->state != IB_QPS_RTS && qp->state != IB_QPS_SQD) {
+		fake_complain(qp->hca, "send posted in QP state %d", qp->state);
+		return -EINVAL;
+	}
+	wr = fake_wr_create(qp, from);
+	if (!wr)
+		return -ENOMEM;
+	qp->sq_used++;
+	list_add_tail(&wr->node, &qp->sq);
+	return 0;
+}
+
+/* ib_drain_sq() must get through even where a failing post is asked for. */
+static bool fake_post_send_fails(struct fake_qp *qp)
+{
+	return qp->state != IB_QPS_ERR &&
+	       fake_verb_fails(qp->hca, FAKE_POST_SEND);
+}
+
+static int fake_post_send(struct ib_qp *ib, const struct ib_send_wr *wr,
+			  const struct ib_send_wr **bad)
+{
+	struct fake_qp *qp = to_fqp(ib);
+	struct fake_hca *hca = qp->hca;
+	unsigned long flags;
+	int ret = 0;
+
+	spin_lock_irqsave(&hca->lock, flags);
+	if (fake_post_send_fails(qp))
+		ret = -ENOMEM;
+	for (; !ret && wr; wr = wr->next) {
+		if (hca->fail_send_wr && !--hca->fail_send_wr)
+			ret = -ENOMEM;
+		else
+			ret = fake_post_one_send(qp, wr);
+		if (ret)
+			break;
+	}
+	spin_unlock_irqrestore(&hca->lock, flags);
+	if (ret && bad)
+		*bad = wr;
+	fake_qp_kick(qp);
+	fake_qp_run(qp);
+	return ret;
+}
+
+const struct ib_device_ops fake_send_ops = {
+	.post_send	= fake_post_send,
+};

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * The checks at each command's completion, which no test can forget: when SCSI
+ * gets a command back, whichever way, none of its keys is usable, none of its
+ * work requests is outstanding, and its buffers are mapped for nobody.
+ *
+ * A command is known by its CDB, which the tests make unique, in the messages
+ * that go out (fake_spy_sent()) and in the midlayer's tracepoints; its memory is
+ * known by its physical address. So nothing here trusts the ULP's books.
+ *
+ * The tracepoints fire in scsi_done(), before the midlayer does anything, and
+ * when the error handler has given a command up.
+ */
+#include <linux/scatterlist.h>
+#include <linux/unaligned.h>
+#include <scsi/iscsi_proto.h>
+#include <scsi/iser.h>
+#include <scsi/scsi_cmnd.h>
+#include <scsi/scsi_device.h>
+#include <trace/events/scsi.h>
+
+#include "fake_hca.h"
+
+static u8 *fake_itt_cdb(struct fake_qp *qp, __be32 itt)
+{
+	/* the index is in the low bits, in host order; the age above it */
+	return qp->cdb[(__force u32)itt % FAKE_ITTS];
+}
+
+/* The key goes out to the far end: it must grant what is needed, no more. */
+static void fake_spy_advertise(struct fake_qp *qp, u32 key, int need,
+			       const u8 *cdb)
+{
+	int remote = IB_ACCESS_REMOTE_READ | IB_ACCESS_REMOTE_WRITE |
+		     IB_ACCESS_REMOTE_ATOMIC;
+	struct fake_mr *mr = fake_mr_find(qp->hca, key);
+
+	if (!mr || mr->state != FAKE_MR_VALID || mr->ib.pd != qp->ib.pd) {
+		fake_complain(qp->hca, "key %#x advertised, which is not valid",
+			      key);
+		return;
+	}
+	if ((mr->access & remote) != need)
+		fake_complain(qp->hca, "key %#x grants %#x, needed is %#x", key,
+			      mr->access & remote, need);
+	mr->advertised = true;
+	memcpy(mr->cdb, cdb, FAKE_CDB_LEN);
+}
+
+/* A message goes out; hca->lock is held. */
+void fake_spy_sent(struct fake_qp *qp, struct fake_wr *wr,
+		   const struct fake_pdu *pdu)
+{
+	const struct iser_ctrl *iser = (const void *)pdu->data;
+	const struct iscsi_scsi_req *req = (const void *)(iser + 1);
+	u8 opcode;
+
+	if (pdu->len < sizeof(*iser) + sizeof(*req))
+		return;
+	opcode = req->opcode & ISCSI_OPCODE_MASK;
+	if (opcode == ISCSI_OP_SCSI_CMD)
+		memcpy(fake_itt_cdb(qp, req->itt), req->cdb, FAKE_CDB_LEN);
+	else if (opcode != ISCSI_OP_SCSI_DATA_OUT)
+		return;
+	wr->has_cdb = true;
+	memcpy(wr->cdb, fake_itt_cdb(qp, req->itt), FAKE_CDB_LEN);
+	if (iser->flags & ISER_RSV)
+		fake_spy_advertise(qp, be32_to_cpu(iser->read_stag),
+				   IB_ACCESS_REMOTE_WRITE, wr->cdb);
+	if (iser->flags & ISER_WSV)
+		fake_spy_advertise(qp, be32_to_cpu(iser->write_stag),
+				   IB_ACCESS_REMOTE_READ, wr->cdb);
+}
+
+static void fake_spy_check_keys(struct fake_hca *hca, struct scsi_cmnd *sc)
+{
+	struct fake_mr *mr;
+
+	list_for_each_entry(mr, &hca->mrs, node)
+		if (mr->advertised && fake_mr_usable(mr) &&
+		    !memcmp(mr->cdb, sc->cmnd, FAKE_CDB_LEN))
+			fake_complain(hca, "command %16ph is done, its key %#x usable",
+				      sc->cmnd, mr->key);
+}
+
+static void fake_spy_check_wrs(struct fake_hca *hca, struct scsi_cmnd *sc)
+{
+	struct fake_qp *qp;
+	struct fake_wr *wr;
+
+	list_for_each_entry(qp, &hca->qps, node)
+		list_for_each_entry(wr, &qp->sq, node)
+			if (wr->has_cdb &&
+			    !memcmp(wr->cdb, sc->cmnd, FAKE_CDB_LEN))
+				fake_complain(hca, "command %16ph is done, its SEND is not",
+					      sc->cmnd);
+}
+
+static void fake_spy_check_memory(struct fake_hca *hca, struct scsi_cmnd *sc,
+				  struct scatterlist *sgl, unsigned int nents)
+{
+	struct scatterlist *sg;
+	struct fake_mr *mr;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i) {
+		if (fake_dma_maps_phys(hca->dma, sg_phys(sg), sg->length))
+			fake_complain(hca, "command %16ph is done, its buffer mapped",
+				      sc->cmnd);
+		list_for_each_entry(mr, &hca->mrs, node)
+			if (fake_mr_usable(mr) &&
+			    fake_mr_covers_phys(hca, mr, sg_phys(sg), sg->length))
+				fake_complain(hca, "command %16ph is done, key %#x leads to its buffer",
+					      sc->cmnd, mr->key);
+	}
+}
+
+static void fake_spy_done(void *data, struct scsi_cmnd *sc)
+{
+	struct fake_hca *hca = data;
+	unsigned long flags;
+
+	spin_lock_irqsave(&hca->lock, flags);
+	hca->n_done++;
+	fake_spy_check_keys(hca, sc);
+	fake_spy_check_wrs(hca, sc);
+	fake_spy_check_memory(hca, sc, scsi_sglist(sc), scsi_sg_count(sc));
+	if (scsi_prot_sg_count(sc))
+		fake_spy_check_memory(hca, sc, scsi_prot_sglist(sc),
+				      scsi_prot_sg_count(sc));
+	spin_unlock_irqrestore(&hca->lock, flags);
+}
+
+int fake_spy_start(struct fake_hca *hca)
+{
+	return register_trace_scsi_dispatch_cmd_done(fake_spy_done, hca);
+}
+
+void fake_spy_stop(struct fake_hca *hca)
+{
+	unregister_trace_scsi_dispatch_cmd_done(fake_spy_done, hca);
+	tracepoint_synchronize_unregister();
+}
