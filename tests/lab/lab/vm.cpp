@@ -145,10 +145,21 @@ void Vm::quit()
 	qmp().execute("quit");
 }
 
+void Vm::dump_tasks()
+{
+	run("echo w >/proc/sysrq-trigger", std::chrono::seconds(10));
+}
+
 bool Vm::alive()
 {
-	return process_.running() && channel_ &&
-	       read_file(console()).find("Kernel panic") == std::string::npos;
+	if (!process_.running() || !channel_ ||
+	    read_file(console()).find("Kernel panic") != std::string::npos)
+		return false;
+	try {
+		return run("true", std::chrono::seconds(10)).ok();
+	} catch (const MachineLost &) {
+		return false;
+	}
 }
 
 } // namespace lab

@@ -49,6 +49,8 @@ public:
 	void freeze();
 	void thaw();
 	void quit();
+	// Has the kernel print to the console what blocked tasks wait for (sysrq w).
+	void dump_tasks();
 
 	// Alive as far as the host can see: a panicked one is not.
 	bool alive();

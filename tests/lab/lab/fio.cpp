@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "lab/fio.h"
+
+#include <nlohmann/json.hpp>
+
+#include "lab/error.h"
+
+namespace lab {
+
+using std::chrono::minutes;
+
+std::string fio_command(const std::string &disk, const std::string &rest)
+{
+	return fmt::format("cd /tmp && fio --name=lab --filename={} --direct=1 --ioengine=libaio "
+			   "--group_reporting {}",
+			   disk, rest);
+}
+
+CommandResult verify_disk(Vm &vm, const std::string &disk, unsigned depth, const std::string &size)
+{
+	return vm.run(fio_command(disk, fmt::format("--rw=randwrite --bsrange=512-1M "
+						    "--blockalign=512 --iodepth={} --size={} "
+						    "--verify=crc32c --verify_fatal=1",
+						    depth, size)),
+		      minutes(5));
+}
+
+FioFigures measure(Vm &vm, const std::string &disk, const std::string &mode, const std::string &block,
+		   unsigned depth, unsigned run_seconds)
+{
+	const std::string text = vm.output(
+		fio_command(disk, fmt::format("--rw={} --bs={} --iodepth={} --size=256M --time_based "
+					      "--ramp_time=1 --runtime={} --norandommap "
+					      "--output-format=json",
+					      mode, block, depth, run_seconds)),
+		minutes(3));
+	const auto job = nlohmann::json::parse(text.substr(text.find('{')))["jobs"][0];
+	const auto &side = job[mode.find("read") != std::string::npos ? "read" : "write"];
+
+	return {side["iops"], side["bw_bytes"].get<double>() / (1 << 20),
+		side["clat_ns"]["mean"].get<double>() / 1000};
+}
+
+// The writer's and the reader's areas do not overlap.
+BackgroundIo::BackgroundIo(Vm &vm, const std::string &disk, std::chrono::seconds length)
+	: vm_(vm),
+	  job_(vm.start(fmt::format("rm -f /tmp/gap*.log; cd /tmp && fio --direct=1 --ioengine=libaio "
+				    "--time_based --runtime={0} --filename={1} "
+				    "--name=writer --rw=randwrite --bs=4k --iodepth=4 --size=32M "
+				    "--verify=crc32c --verify_backlog=128 --verify_fatal=1 "
+				    "--name=reader --rw=randread --bs=4k --iodepth=4 --offset=64M --size=64M "
+				    "--norandommap --write_lat_log=gap --log_max_value=1",
+				    length.count(), disk),
+			length + minutes(3)))
+{
+}
+
+Seconds BackgroundIo::longest_gap()
+{
+	return Seconds(std::stod(vm_.output("sort -n /tmp/gap_clat.*.log | awk -F, '"
+					    "NR > 1 && $1 - last > most {most = $1 - last} {last = $1} "
+					    "END {print most / 1000}'")));
+}
+
+double BackgroundIo::reads()
+{
+	return std::stod(vm_.output("cat /tmp/gap_clat.*.log | wc -l"));
+}
+
+} // namespace lab

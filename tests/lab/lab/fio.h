@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// fio in a guest.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "lab/vm.h"
+
+namespace lab {
+
+struct FioFigures {
+	double iops = 0, mib_per_s = 0, mean_us = 0;
+};
+
+// A command line that all our uses have in common; `rest` is fio's own words.
+std::string fio_command(const std::string &disk, const std::string &rest);
+
+// Random writes of 512 B to 1 MiB, each read back and compared. (Not randrw: fio 3.33 reports
+// false errors with it.)
+CommandResult verify_disk(Vm &vm, const std::string &disk, unsigned depth,
+			  const std::string &size = "24M");
+
+// One measured run, reads or writes alone.
+FioFigures measure(Vm &vm, const std::string &disk, const std::string &mode, const std::string &block,
+		   unsigned depth, unsigned run_seconds);
+
+// I/O that goes on while something happens to it: verified writes, and reads whose completions are
+// logged, so that the gaps between them can be told.
+class BackgroundIo {
+public:
+	BackgroundIo(Vm &vm, const std::string &disk, std::chrono::seconds length);
+
+	bool running() const { return job_.running(); }
+	CommandResult wait() { return job_.wait(); }
+	// The longest time in which no read was completed; after the end.
+	Seconds longest_gap();
+	double reads();
+
+private:
+	Vm &vm_;
+	Job job_;
+};
+
+} // namespace lab

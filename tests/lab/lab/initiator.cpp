@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "lab/initiator.h"
+
+#include <sstream>
+#include <utility>
+
+#include "lab/error.h"
+#include "lab/eventually.h"
+
+namespace lab {
+
+using std::chrono::seconds;
+
+CommandResult discover(Vm &initiator, const std::string &portal)
+{
+	return initiator.run("iscsiadm -m discovery -t st -I iser -p " + portal);
+}
+
+static std::string node(const std::string &target, const std::string &portal)
+{
+	return fmt::format("iscsiadm -m node -T {} -p {} ", target, portal);
+}
+
+static std::string log_in_script(const std::string &target, const std::string &portal,
+				 const Settings &settings)
+{
+	std::string script = node(target, portal) + "-I iser -o new >/dev/null";
+
+	for (const auto &[name, value] : settings)
+		script += " &&\n" + node(target, portal) + "-o update -n " + name + " -v " + value;
+	return script + " &&\n" + node(target, portal) + "--login";
+}
+
+static std::string log_out_script(const std::string &target, const std::string &portal)
+{
+	return node(target, portal) + "--logout\n" + node(target, portal) + "-o delete";
+}
+
+Login::Login(Vm &initiator, const std::string &target, const std::string &portal,
+	     const Settings &settings)
+	: initiator_(&initiator), target_(target), portal_(portal)
+{
+	const CommandResult result = initiator.run(log_in_script(target, portal, settings), seconds(180));
+
+	if (result.ok())
+		return;
+	initiator.run(log_out_script(target, portal));
+	result.checked();
+}
+
+Login::Login(Login &&other) noexcept
+	: initiator_(std::exchange(other.initiator_, nullptr)), target_(std::move(other.target_)),
+	  portal_(std::move(other.portal_))
+{
+}
+
+Login::~Login()
+{
+	try {
+		if (initiator_)
+			initiator_->run(log_out_script(target_, portal_), seconds(120));
+	} catch (const Error &) {
+		// A lost machine has no sessions.
+	}
+}
+
+CommandResult Login::attempt(Vm &initiator, const std::string &target, const std::string &portal,
+			     const Settings &settings)
+{
+	const CommandResult result = initiator.run(log_in_script(target, portal, settings), seconds(180));
+
+	initiator.run(log_out_script(target, portal));
+	return result;
+}
+
+CommandResult Login::logout()
+{
+	return initiator_->run(node(target_, portal_) + "--logout", seconds(120));
+}
+
+// Lines such as "iser: [2] 10.0.1.2:3260,1 iqn.2003-01.org.linux-iscsi.lab:plain (non-flash)".
+std::vector<unsigned> Login::sessions()
+{
+	std::istringstream lines(initiator_->run("iscsiadm -m session").out);
+	std::vector<unsigned> found;
+	std::string line;
+
+	while (std::getline(lines, line)) {
+		if (line.find(" " + portal_ + ",") != std::string::npos &&
+		    line.find(" " + target_ + " ") != std::string::npos)
+			found.push_back(std::stoul(line.substr(line.find('[') + 1)));
+	}
+	return found;
+}
+
+std::string Login::disk_of(unsigned session, unsigned lun)
+{
+	const std::string command = fmt::format(
+		"cd /sys/class/iscsi_session/session{}/device/target*/*:{}/block 2>/dev/null && ls", session,
+		lun);
+	std::string name;
+
+	// The scan goes on after iscsiadm has returned.
+	if (!eventually([&] { return !(name = trimmed(initiator_->run(command).out)).empty(); }, seconds(20)))
+		fail("session {}: no disk for LUN {}", session, lun);
+	eventually([&] { return initiator_->run("test -b /dev/" + name).ok(); }, seconds(10));
+	return "/dev/" + name;
+}
+
+std::string Login::disk(unsigned lun)
+{
+	return disk_of(sessions().at(0), lun);
+}
+
+Statistics Login::statistics()
+{
+	std::istringstream lines(
+		initiator_->output(fmt::format("iscsiadm -m session -r {} -s", sessions().at(0))));
+	Statistics statistics;
+	std::string line;
+
+	while (std::getline(lines, line)) {
+		const auto colon = line.find(": ");
+
+		if (line.starts_with("\t") && colon != std::string::npos)
+			statistics[line.substr(1, colon - 1)] = std::stoull(line.substr(colon + 2));
+	}
+	return statistics;
+}
+
+Multipath::Multipath(Vm &initiator, const std::string &disk) : initiator_(initiator)
+{
+	wwid_ = initiator.output("/usr/lib/udev/scsi_id -g " + disk);
+	initiator.output(fmt::format("modprobe -a dm_multipath scsi_dh_alua\n"
+				     "multipath -a {} && multipathd",
+				     disk));
+	if (!eventually([&] { return active_paths() == 2; }, seconds(60), seconds(1)))
+		fail("multipathd made no map with two paths:\n{}",
+		     initiator.run("multipath -ll; multipathd show paths").both());
+}
+
+Multipath::~Multipath()
+{
+	try {
+		initiator_.run(fmt::format("multipathd disablequeueing map {0}\n"
+					   "multipath -f {0}; multipathd shutdown; multipath -w {0}",
+					   wwid_));
+		eventually([&] { return !initiator_.run("pidof multipathd").ok(); }, seconds(20));
+	} catch (const Error &) {
+		// A lost machine is booted anew.
+	}
+}
+
+unsigned Multipath::active_paths()
+{
+	const CommandResult result = initiator_.run("multipathd show paths raw format '%w %t %T'");
+	std::istringstream lines(result.out);
+	std::string line;
+	unsigned count = 0;
+
+	while (std::getline(lines, line))
+		count += line.starts_with(wwid_ + " active") && line.find(" ready") != std::string::npos;
+	return count;
+}
+
+} // namespace lab

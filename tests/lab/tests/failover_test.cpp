@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// What the module is for: dm-multipath over both paths with the distribution's defaults, and a
+// cable that is pulled at the initiator for 20 s and plugged in again.
+#include <algorithm>
+
+#include "lab/failover.h"
+#include "tests/support.h"
+
+namespace lab {
+
+class Failover : public LabTest {
+protected:
+	static constexpr unsigned kRounds = 5;
+
+	Failover() : LabTest(minutes(12)) {}
+};
+
+TEST_F(Failover, IoGoesOnWhenTheCableIsPulledAndBothPathsComeBack)
+{
+	if (!ours())
+		expect_complaints();
+	const FailoverReport report = pull_cables(lab(), kRounds, [](const std::string &text) {
+		std::cout << "lab: " << text << std::endl;
+	});
+
+	RecordProperty("longest_gap_s", fmt::format("{:.2f}", report.longest_gap.count()));
+	std::cout << report.story();
+	if (!ours())
+		return; // shown, not judged
+	EXPECT_EQ(report.rounds.size(), kRounds);
+	for (const FailoverRound &round : report.rounds) {
+		EXPECT_TRUE(round.io_went_on);
+		EXPECT_TRUE(round.both_paths_back);
+	}
+	EXPECT_TRUE(report.io_verified) << report.io_story;
+}
+
+} // namespace lab

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// The SCSI error handler's tools: resets under load, and commands that the target holds until they
+// time out.
+#include "lab/fio.h"
+#include "tests/support.h"
+
+namespace lab {
+
+class Reset : public LabTest, public testing::WithParamInterface<const char *> {};
+
+TEST_P(Reset, UnderLoadCostsNoData)
+{
+	Login login(initiator(), kPlainTarget, portal(Path::A));
+	const std::string disk = login.disk();
+	Job io = initiator().start(fio_command(disk, "--rw=randwrite --bs=16k --iodepth=16 --size=32M "
+						     "--verify=crc32c --verify_fatal=1 --loops=2"));
+
+	for (int i = 0; i < 5; i++) {
+		SCOPED_TRACE(testing::Message() << "reset " << i + 1 << " of 5");
+		std::this_thread::sleep_for(std::chrono::milliseconds(500));
+		EXPECT_THAT(initiator().run(std::string("sg_reset --no-esc --") + GetParam() + " " + disk),
+			    Succeeded());
+	}
+	EXPECT_THAT(io.wait(), Succeeded());
+	EXPECT_EQ(login.sessions().size(), 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Levels, Reset, testing::Values("device", "target"),
+			 [](const auto &level) { return std::string(level.param); });
+
+// The disk's commands time out after 3 s; an abort is then answered when the target has finished
+// the command, which is when the disk is let go.
+class TimedOut : public LabTest {
+protected:
+	Job read_while_held(Login &login)
+	{
+		const std::string disk = login.disk();
+
+		initiator().output("echo 3 >/sys/block/" + disk.substr(5) + "/device/timeout");
+		held_.emplace(target());
+		return initiator().start("dd if=" + disk + " of=/dev/null bs=4k count=4 iflag=direct");
+	}
+
+	std::optional<HeldDisk> held_;
+};
+
+TEST_F(TimedOut, CommandIsAbortedAndRepeated)
+{
+	Login login(initiator(), kHeldTarget, portal(Path::A));
+	Job read = read_while_held(login);
+
+	std::this_thread::sleep_for(seconds(6));
+	EXPECT_TRUE(read.running());
+	held_->release();
+	EXPECT_THAT(read.wait(), Succeeded());
+	EXPECT_EQ(login.sessions().size(), 1u);
+	if (ours()) {
+		EXPECT_GT(login.statistics()["eh_aborts"], 0u);
+	}
+	EXPECT_THAT(verify_disk(initiator(), login.disk(), 4, "4M"), Succeeded());
+}
+
+TEST_F(TimedOut, AbortsEndInARecoveredSessionWhenTheTargetNeverAnswers)
+{
+	// Shorter patience than iscsid's 15, 30 and 30 s brings the error handler to its last step.
+	Login login(initiator(), kHeldTarget, portal(Path::A),
+		    {{"node.session.err_timeo.abort_timeout", "3"},
+		     {"node.session.err_timeo.lu_reset_timeout", "3"},
+		     {"node.session.err_timeo.tgt_reset_timeout", "3"}});
+	Job read = read_while_held(login);
+
+	std::this_thread::sleep_for(seconds(20));
+	EXPECT_TRUE(read.running());
+	held_->release();
+	EXPECT_THAT(read.wait(), Succeeded());
+	EXPECT_THAT(verify_disk(initiator(), login.disk(), 4, "4M"), Succeeded());
+}
+
+} // namespace lab
