@@ -120,6 +120,7 @@ struct iser_io {
 	atomic_t		hca;		/* A: enum iser_io_hca */
 	bool			responded;	/* C: the response has been seen */
 	bool			no_response;	/* NOP-Out that gets no answer */
+	bool			late;		/* outlives the connection: holds a reference */
 	struct iser_conn	*conn;		/* I */
 	struct iscsi_task	*task;		/* alloc_pdu until cleanup_task */
 	struct iser_pdu_hdr	*hdr;		/* I: part of conn->hdr_pages */
@@ -167,7 +168,8 @@ struct iser_rx {
 	struct iser_conn	*conn;
 	struct iser_pdu_hdr	*buf;
 	u8			*overflow;
-	u32			byte_len;	/* of a response that is held back */
+	u32			data_offset;	/* C: of the PDU being handled or held */
+	u32			data_len;	/* C */
 };
 
 enum iser_conn_state {
@@ -222,11 +224,13 @@ struct iser_conn {
 	struct iser_io		*ios;		/* I: from bind on; final free frees it */
 	u32			num_ios;	/* I */
 	u32			sq_size;	/* I */
+	u32			data_sges;	/* I: of a SEND, beside the header's */
 	u32			sq_posted;	/* F: entries reserved so far */
 	u32			sq_done;	/* C: entries given back so far */
 	struct iser_dataout	*dataouts;	/* I: from start_conn on */
 	u32			num_dataouts;	/* I: a power of two, or 0 */
 	u32			dataouts_posted; /* F */
+	const struct ib_send_wr	*bad_wr;	/* F: of the last post */
 	u32			dataouts_done;	/* C */
 	struct iser_hdr_pages	*hdrs;		/* I: of ios */
 	struct iser_hdr_pages	*dataout_hdrs;	/* I */
@@ -263,7 +267,7 @@ struct iser_conn {
 	struct work_struct	free_work;
 	struct delayed_work	port_down_work;	/* grace period of a port that went down */
 	struct completion	flush_completion; /* comes without the peer's help */
-	struct kref		ref;		/* endpoint, binding, tasks, release_work */
+	struct kref		ref;		/* endpoint, binding, late tasks, release_work */
 	struct rcu_head		rcu;
 	struct iscsi_endpoint	*ep;		/* iser_endpoints_lock */
 	struct list_head	ep_entry;	/* iser_endpoints_lock */

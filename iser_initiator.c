@@ -30,6 +30,7 @@
 #include <linux/unaligned.h>
 
 #include "iscsi_iser.h"
+#include "iser_compat.h"
 #include "iser_trace.h"
 
 static struct iser_io *iser_task_io(struct iscsi_task *task)
@@ -65,7 +66,6 @@ int iser_alloc_pdu(struct iscsi_task *task, u8 opcode)
 	((struct iser_task *)task->dd_data)->io = io;
 	task->hdr = &io->hdr->bhs;
 	task->hdr_max = sizeof(io->hdr->bhs);
-	iser_conn_get(conn);
 	return 0;
 }
 
@@ -88,22 +88,41 @@ void iser_cleanup_task(struct iscsi_task *task)
 	iser_io_unmap(io);
 	io->task = NULL;
 	((struct iser_task *)task->dd_data)->io = NULL;
-	iser_conn_put(io->conn);
+	if (unlikely(io->late))
+		iser_conn_put(io->conn);
 }
 
 /*
- * The HCA has given @part of a slot back. With the last part goes the reference
- * on the task, and with it possibly the slot: send queue entries first.
+ * The HCA has given the whole slot back. With the reference on the task the slot
+ * may go: send queue entries first.
  */
-static void iser_io_end(struct iser_io *io, enum iser_io_hca part)
+static void iser_io_over(struct iser_io *io)
 {
 	struct iser_conn *conn = io->conn;
 
-	if (!atomic_sub_and_test(part, &io->hca))
-		return;
 	/* Pairs with READ_ONCE() in iser_sq_has_room(). */
 	WRITE_ONCE(conn->sq_done, conn->sq_done + io->sq_wrs);
 	iscsi_put_task(io->task);
+}
+
+/* The HCA has given @part of a slot back. */
+static void iser_io_end(struct iser_io *io, enum iser_io_hca part)
+{
+	if (atomic_sub_and_test(part, &io->hca))
+		iser_io_over(io);
+}
+
+/* The target has invalidated the rkey; an error handler may be about to. */
+static void iser_io_end_rkey(struct iser_io *io)
+{
+	int owned = atomic_read(&io->hca);
+
+	do {
+		if (unlikely(!(owned & ISER_IO_RKEY)))
+			return;
+	} while (!atomic_try_cmpxchg(&io->hca, &owned, owned - ISER_IO_RKEY));
+	if (owned == ISER_IO_RKEY)
+		iser_io_over(io);
 }
 
 /**
@@ -219,18 +238,21 @@ static void iser_rx_repost(struct iser_rx *rx)
  * in the area: had another large PDU landed there in the meantime, the mark
  * would have destroyed its beginning, and is found when that PDU's turn comes.
  */
-static void *iser_rx_linearise(struct iser_rx *rx, u32 offset)
+static void *iser_rx_linearise(struct iser_rx *rx, u32 over)
 {
 	struct iser_conn *conn = rx->conn;
-	u32 own = ISER_RECV_SIZE - offset;
-	u32 over = rx->byte_len - ISER_RECV_SIZE;
 	u32 mark = min_t(u32, over, 16);
+	u32 own;
 
+	/* No target sends so many additional header segments. */
+	if (rx->data_offset > ISER_RECV_SIZE)
+		return NULL;
+	own = ISER_RECV_SIZE - rx->data_offset;
 	ib_dma_sync_single_for_cpu(conn->ibdev, rx->sge[1].addr, over,
 				   DMA_FROM_DEVICE);
 	if (!memchr_inv(rx->overflow, 0xff, mark))
 		return NULL;
-	memcpy(conn->large_pdu, (u8 *)rx->buf + offset, own);
+	memcpy(conn->large_pdu, (u8 *)rx->buf + rx->data_offset, own);
 	memcpy(conn->large_pdu + own, rx->overflow, over);
 	memset(rx->overflow, 0xff, mark);
 	ib_dma_sync_single_for_device(conn->ibdev, rx->sge[1].addr, over,
@@ -239,18 +261,17 @@ static void *iser_rx_linearise(struct iser_rx *rx, u32 offset)
 }
 
 /* Hand a checked PDU up. Returns what is wrong with it, or NULL. */
-static const char *iser_rx_complete(struct iser_rx *rx)
+static __always_inline const char *iser_rx_complete(struct iser_rx *rx)
 {
-	struct iscsi_hdr *bhs = &rx->buf->bhs;
-	u32 offset = sizeof(*rx->buf) + bhs->hlength * 4;
-	void *data = (u8 *)rx->buf + offset;
+	void *data = (u8 *)rx->buf + rx->data_offset;
+	u32 end = rx->data_offset + rx->data_len;
 
-	if (unlikely(rx->byte_len > ISER_RECV_SIZE)) {
-		data = offset > ISER_RECV_SIZE ? NULL : iser_rx_linearise(rx, offset);
+	if (unlikely(end > ISER_RECV_SIZE)) {
+		data = iser_rx_linearise(rx, end - ISER_RECV_SIZE);
 		if (!data)
 			return "two large PDUs at once";
 	}
-	if (iscsi_complete_pdu(rx->conn->iscsi_conn, bhs, data, ntoh24(bhs->dlength)))
+	if (iscsi_complete_pdu(rx->conn->iscsi_conn, &rx->buf->bhs, data, rx->data_len))
 		return "libiscsi refused a PDU";
 	return NULL;
 }
@@ -303,49 +324,53 @@ static const char *iser_handle_scsi_response(struct iser_rx *rx, struct ib_wc *w
 	}
 	if (invalidated) {
 		conn->stats->remote_invalidations++;
-		if (iser_io_claim_rkey(io))
-			iser_io_end(io, ISER_IO_INV);
-	} else if (iser_io_claim_rkey(io)) {
+		iser_io_end_rkey(io);
+	} else if ((owned & ISER_IO_RKEY) && iser_io_claim_rkey(io)) {
 		iser_io_invalidate(io);
 	}
-	return iser_rx_complete(rx);
+	return NULL;
 }
 
 /*
  * Login and Text share one task, which libiscsi uses again as soon as it sees
- * the response: wait for the request's SEND to complete, see
- * iser_control_done(). Returns whether the response has been put aside.
+ * the response: if the request's SEND has not completed, put the response aside
+ * for iser_control_done().
  */
-static bool iser_rx_hold(struct iser_rx *rx)
+static void iser_rx_hold(struct iser_rx *rx)
 {
 	struct iser_io *io = iser_conn_find_io(rx->conn, rx->buf->bhs.itt);
 
-	if (!io || !(atomic_read(&io->hca) & ISER_IO_SEND) || rx->conn->held_rx ||
-	    io->hdr->bhs.itt != rx->buf->bhs.itt || io->task->sc)
-		return false;
-	rx->conn->held_rx = rx;
-	return true;
+	if (io && (atomic_read(&io->hca) & ISER_IO_SEND) && !rx->conn->held_rx &&
+	    io->hdr->bhs.itt == rx->buf->bhs.itt && !io->task->sc)
+		rx->conn->held_rx = rx;
 }
 
-/* Returns what is wrong with the PDU, or NULL; @held if it must wait. */
-static const char *iser_rx_handle(struct iser_rx *rx, struct ib_wc *wc, bool *held)
+/* Find out where a PDU's data is. Returns what is wrong with the PDU, or NULL. */
+static const char *iser_rx_parse(struct iser_rx *rx, struct ib_wc *wc)
 {
-	struct iscsi_hdr *bhs = &rx->buf->bhs;
-	u8 opcode = bhs->opcode & ISCSI_OPCODE_MASK;
-	u32 len;
+	u32 segments, len;
 
 	if (unlikely(wc->byte_len < sizeof(*rx->buf)))
 		return "a PDU is shorter than its header";
 	if (unlikely((rx->buf->iser.flags & 0xf0) != ISCSI_CTRL))
 		return "a message is no iSER control-type PDU";
-	len = sizeof(*rx->buf) + bhs->hlength * 4 + ntoh24(bhs->dlength);
+	/* TotalAHSLength in words, and DataSegmentLength. */
+	segments = get_unaligned_be32(&rx->buf->bhs.hlength);
+	rx->data_offset = sizeof(*rx->buf) + (segments >> 24) * 4;
+	rx->data_len = segments & 0xffffff;
+	len = rx->data_offset + rx->data_len;
 	/* Padding of the data segment may have been sent or not. */
 	if (unlikely(wc->byte_len < len || wc->byte_len > ALIGN(len, 4)))
 		return "a PDU is not as long as its header says";
-	rx->byte_len = len;
+	return NULL;
+}
 
-	if (likely(opcode == ISCSI_OP_SCSI_CMD_RSP))
-		return iser_handle_scsi_response(rx, wc);
+/* What is no SCSI Response. Returns what is wrong with it, or NULL. */
+static const char *iser_handle_control(struct iser_rx *rx, struct ib_wc *wc)
+{
+	struct iscsi_hdr *bhs = &rx->buf->bhs;
+	u8 opcode = bhs->opcode & ISCSI_OPCODE_MASK;
+
 	if (wc->wc_flags & IB_WC_WITH_INVALIDATE)
 		return "an invalidation came without a SCSI response";
 	rx->conn->stats->pdus_received[opcode]++;
@@ -353,14 +378,14 @@ static const char *iser_rx_handle(struct iser_rx *rx, struct ib_wc *wc, bool *he
 	switch (opcode) {
 	case ISCSI_OP_LOGIN_RSP:
 	case ISCSI_OP_TEXT_RSP:
-		*held = iser_rx_hold(rx);
-		return *held ? NULL : iser_rx_complete(rx);
+		iser_rx_hold(rx);
+		return NULL;
 	case ISCSI_OP_NOOP_IN:
 	case ISCSI_OP_SCSI_TMFUNC_RSP:
 	case ISCSI_OP_LOGOUT_RSP:
 	case ISCSI_OP_ASYNC_EVENT:
 	case ISCSI_OP_REJECT:
-		return iser_rx_complete(rx);
+		return NULL;
 	default:
 		return "a PDU is of a kind that targets do not send over iSER";
 	}
@@ -380,7 +405,6 @@ void iser_recv_done(struct ib_cq *cq, struct ib_wc *wc)
 	struct iser_rx *rx = container_of(wc->wr_cqe, struct iser_rx, cqe);
 	struct iser_conn *conn = rx->conn;
 	const char *wrong;
-	bool held = false;
 
 	if (unlikely(wc->status != IB_WC_SUCCESS)) {
 		iser_wc_failed(conn, wc);
@@ -395,13 +419,22 @@ void iser_recv_done(struct ib_cq *cq, struct ib_wc *wc)
 	}
 	ib_dma_sync_single_for_cpu(conn->ibdev, rx->sge[0].addr,
 				   rx->sge[0].length, DMA_FROM_DEVICE);
-	wrong = iser_rx_handle(rx, wc, &held);
-	if (unlikely(wrong)) {
-		iser_conn_fail(conn, wrong, -EPROTO);
-		return;
+	wrong = iser_rx_parse(rx, wc);
+	if (likely(!wrong)) {
+		if (likely((rx->buf->bhs.opcode & ISCSI_OPCODE_MASK) ==
+			   ISCSI_OP_SCSI_CMD_RSP))
+			wrong = iser_handle_scsi_response(rx, wc);
+		else
+			wrong = iser_handle_control(rx, wc);
 	}
-	if (!held)
+	if (unlikely(conn->held_rx == rx))
+		return;
+	if (likely(!wrong))
+		wrong = iser_rx_complete(rx);
+	if (likely(!wrong))
 		iser_rx_repost(rx);
+	else
+		iser_conn_fail(conn, wrong, -EPROTO);
 }
 
 static void iser_control_done(struct ib_cq *cq, struct ib_wc *wc)
@@ -458,71 +491,30 @@ static bool iser_sq_has_room(struct iser_conn *conn, u32 wrs)
 }
 
 /*
- * Hand the chain that starts with @first to the HCA, @owned being what it will
- * own. Invariant 5: a chain that was posted in part counts as sent.
+ * A PDU without SCSI data: management, login, text. Returns what the HCA will
+ * own.
  */
-static int iser_io_post(struct iser_io *io, struct ib_send_wr *first, int owned,
-			u32 wrs)
-{
-	struct iser_conn *conn = io->conn;
-	struct iscsi_task *task = io->task;
-	const struct ib_send_wr *bad = NULL;
-	int err;
-
-	iscsi_get_task(task);
-	io->responded = false;
-	io->sq_wrs = wrs;
-	conn->sq_posted += wrs;
-	atomic_set(&io->hca, owned);
-	/* From here on the slot may be anybody's, unless nothing was posted. */
-	err = ib_post_send(conn->qp, first, &bad);
-	if (likely(!err))
-		return 0;
-	if (bad != first) {
-		iser_conn_fail(conn, "a command could be posted only in part", err);
-		return 0;
-	}
-	atomic_set(&io->hca, 0);
-	conn->sq_posted -= wrs;
-	iscsi_put_task(task);
-	return err;
-}
-
-/* A PDU without SCSI data: management, login, text. */
-static int iser_send_control(struct iser_io *io)
+static int iser_prepare_control(struct iser_io *io)
 {
 	struct iscsi_task *task = io->task;
-	struct iscsi_hdr *bhs = &io->hdr->bhs;
 	struct iser_conn *conn = io->conn;
+	u8 opcode = io->hdr->bhs.opcode & ISCSI_OPCODE_MASK;
 	int err;
 
 	if (!iser_sq_has_room(conn, 1))
 		return -EAGAIN;
-	io->send_wr.num_sge = 1;
+	io->sq_wrs = 1;
+	io->length = 0;
+	io->no_response = io->hdr->bhs.itt == RESERVED_ITT;
+	io->send_cqe.done = iser_control_done;
 	if (task->data_count) {
 		err = iser_io_map_text(io, task->data, task->data_count);
 		if (err)
 			return err;
-		ib_dma_sync_single_for_device(conn->ibdev, io->text_dma,
-					      io->text_len, DMA_TO_DEVICE);
 		io->send_wr.num_sge = 2;
 	}
-	memset(&io->hdr->iser, 0, sizeof(io->hdr->iser));
-	io->hdr->iser.flags = ISCSI_CTRL;
-	io->no_response = bhs->itt == RESERVED_ITT;
-	io->length = 0;
-	io->send_cqe.done = iser_control_done;
-	io->send_wr.next = NULL;
-	io->send_wr.wr_cqe = &io->send_cqe;
-	io->send_wr.send_flags = IB_SEND_SIGNALED;
-	ib_dma_sync_single_for_device(conn->ibdev, io->sge[0].addr,
-				      sizeof(*io->hdr), DMA_TO_DEVICE);
-	conn->stats->pdus_sent[bhs->opcode & ISCSI_OPCODE_MASK]++;
-	trace_iser_io_send(io);
-	err = iser_io_post(io, &io->send_wr, ISER_IO_SEND, 1);
-	if (err)
-		iser_io_unmap(io);
-	return err;
+	conn->stats->pdus_sent[opcode]++;
+	return ISER_IO_SEND;
 }
 
 /*
@@ -532,7 +524,7 @@ static int iser_send_control(struct iser_io *io)
 static int iser_io_fill_sges(struct iser_io *io, struct ib_sge *sge, int max,
 			     u32 offset, u32 len)
 {
-	u32 lkey = io->conn->pd->local_dma_lkey;
+	u32 lkey = io->sge[0].lkey;
 	struct scatterlist *sg = io->sg;
 	int n = 0;
 
@@ -564,7 +556,7 @@ static int iser_io_fill_sges(struct iser_io *io, struct ib_sge *sge, int max,
 static int iser_io_fill_sges_mr(struct iser_io *io, struct ib_sge *sge, u32 offset,
 				u32 len)
 {
-	int n = iser_io_fill_sges(io, sge, io->conn->device->send_sges - 1, offset, len);
+	int n = iser_io_fill_sges(io, sge, io->conn->data_sges, offset, len);
 
 	if (n)
 		return n;
@@ -614,7 +606,7 @@ static int iser_prepare_dataouts(struct iser_io *io)
 	prev->wr_cqe = &io->send_cqe;
 	prev->send_flags = IB_SEND_SIGNALED;
 	io->dataouts = count;
-	conn->dataouts_posted += count;
+	io->sq_wrs += count;
 	return 0;
 }
 
@@ -630,17 +622,21 @@ static int iser_prepare_write(struct iser_io *io)
 	u32 immediate = task->imm_count;
 	u32 unsolicited = task->unsol_r2t.data_length;
 	u32 sent = immediate + unsolicited;
+	struct iser_stats *stats = io->conn->stats;
 	int n = 0;
 	int err;
 
 	if (immediate) {
 		n = iser_io_fill_sges(io, io->sge + 1,
-				      io->conn->device->send_sges - 1, 0, immediate);
+				      io->conn->data_sges, 0, immediate);
 		io->send_wr.num_sge = 1 + n;
 	}
+	stats->immediate_bytes += immediate;
 	if (n && immediate == io->length)
 		return ISER_IO_SEND;
 
+	stats->unsolicited_bytes += unsolicited;
+	stats->solicited_bytes += io->length - sent;
 	err = iser_io_register(io, io->length > sent ? IB_ACCESS_REMOTE_READ : 0);
 	if (err)
 		return err;
@@ -674,82 +670,25 @@ static int iser_prepare_read(struct iser_io *io)
 	return ISER_IO_SEND | ISER_IO_RKEY;
 }
 
-/* What a command that has been sent adds to the counters. */
-struct iser_sent {
-	enum dma_data_direction	dir;
-	u32			length;
-	u32			immediate;
-	u32			unsolicited;
-};
-
-static void iser_count_command(struct iser_conn *conn, const struct iser_sent *sent)
+/* A SCSI command. Returns what the HCA will own. */
+static int iser_prepare_command(struct iser_io *io, struct scsi_cmnd *sc)
 {
-	struct iser_stats *stats = conn->stats;
-
-	if (sent->dir != DMA_TO_DEVICE)
-		return;
-	stats->immediate_bytes += sent->immediate;
-	stats->unsolicited_bytes += sent->unsolicited;
-	stats->solicited_bytes += sent->length - sent->immediate - sent->unsolicited;
-	conn->iscsi_conn->txdata_octets += sent->length;
-}
-
-static int iser_send_command(struct iser_io *io)
-{
-	struct scsi_cmnd *sc = io->task->sc;
-	struct iser_conn *conn = io->conn;
-	struct ib_send_wr *first = &io->send_wr;
-	u32 wrs = ISER_CMD_WRS;
-	int owned = ISER_IO_SEND;
-	struct iser_sent sent;
 	int err;
 
-	if (unlikely(!iser_sq_has_room(conn, wrs + ISER_CONTROL_WRS)))
+	if (unlikely(!iser_sq_has_room(io->conn, ISER_CMD_WRS + ISER_CONTROL_WRS)))
 		return -EAGAIN;
-	memset(&io->hdr->iser, 0, sizeof(io->hdr->iser));
-	io->hdr->iser.flags = ISCSI_CTRL;
-	io->dataouts = 0;
-	io->no_response = false;
+	io->sq_wrs = ISER_CMD_WRS;
 	io->dir = sc->sc_data_direction;
 	io->length = scsi_bufflen(sc);
+	io->no_response = false;
 	io->send_cqe.done = iser_send_done;
-	io->send_wr.next = NULL;
-	io->send_wr.num_sge = 1;
-	io->send_wr.wr_cqe = &io->send_cqe;
-	io->send_wr.send_flags = IB_SEND_SIGNALED;
-	if (io->length) {
-		err = iser_io_map(io, sc);
-		if (unlikely(err))
-			return err;
-		owned = io->dir == DMA_TO_DEVICE ? iser_prepare_write(io) :
-						   iser_prepare_read(io);
-		if (unlikely(owned < 0)) {
-			err = owned;
-			goto out_unmap;
-		}
-		if (owned & ISER_IO_RKEY)
-			first = &io->reg_wr.wr;
-		wrs += io->dataouts;
-	}
-	ib_dma_sync_single_for_device(conn->ibdev, io->sge[0].addr,
-				      sizeof(*io->hdr), DMA_TO_DEVICE);
-	trace_iser_io_send(io);
-	sent = (struct iser_sent){
-		.dir = io->dir,
-		.length = io->length,
-		.immediate = io->task->imm_count,
-		.unsolicited = io->task->unsol_r2t.data_length,
-	};
-	err = iser_io_post(io, first, owned, wrs);
-	if (likely(!err)) {
-		conn->stats->registrations += owned / ISER_IO_RKEY;
-		iser_count_command(conn, &sent);
-		return 0;
-	}
-	conn->dataouts_posted -= io->dataouts;
-out_unmap:
-	iser_io_unmap(io);
-	return err;
+	if (!io->length)
+		return ISER_IO_SEND;
+	err = iser_io_map(io, sc);
+	if (unlikely(err))
+		return err;
+	return io->dir == DMA_TO_DEVICE ? iser_prepare_write(io) :
+					  iser_prepare_read(io);
 }
 
 /**
@@ -767,9 +706,56 @@ out_unmap:
 int iser_xmit_task(struct iscsi_task *task)
 {
 	struct iser_io *io = iser_task_io(task);
+	struct iser_conn *conn = io->conn;
+	struct ib_send_wr *first = &io->send_wr;
+	u32 wrs, dataouts, written;
+	int owned, err;
 
 	lockdep_assert_held(&task->conn->session->frwd_lock);
-	if (unlikely(io->conn->state != ISER_CONN_UP))
+	if (unlikely(conn->state != ISER_CONN_UP))
 		return -ENOTCONN;
-	return task->sc ? iser_send_command(io) : iser_send_control(io);
+	memset(&io->hdr->iser, 0, sizeof(io->hdr->iser));
+	io->hdr->iser.flags = ISCSI_CTRL;
+	io->dataouts = 0;
+	io->responded = false;
+	io->send_wr.next = NULL;
+	io->send_wr.num_sge = 1;
+	io->send_wr.wr_cqe = &io->send_cqe;
+	io->send_wr.send_flags = IB_SEND_SIGNALED;
+	owned = task->sc ? iser_prepare_command(io, task->sc) : iser_prepare_control(io);
+	if (unlikely(owned < 0)) {
+		err = owned;
+		goto out_unmap;
+	}
+	if (owned & ISER_IO_RKEY)
+		first = &io->reg_wr.wr;
+	ib_dma_sync_single_for_device(conn->ibdev, io->sge[0].addr,
+				      sizeof(*io->hdr), DMA_TO_DEVICE);
+	trace_iser_io_send(io);
+	iscsi_get_task(task);
+	wrs = io->sq_wrs;
+	dataouts = io->dataouts;
+	written = io->dir == DMA_TO_DEVICE ? io->length : 0;
+	conn->sq_posted += wrs;
+	conn->dataouts_posted += dataouts;
+	atomic_set(&io->hca, owned);
+	/* From here on the slot may be anybody's, unless nothing was posted. */
+	err = ib_post_send(conn->qp, first, &conn->bad_wr);
+	if (likely(!err)) {
+		conn->stats->registrations += owned / ISER_IO_RKEY;
+		conn->iscsi_conn->txdata_octets += written;
+		return 0;
+	}
+	if (conn->bad_wr != first) {
+		/* Invariant 5: what was posted in part counts as sent. */
+		iser_conn_fail(conn, "a command could be posted only in part", err);
+		return 0;
+	}
+	atomic_set(&io->hca, 0);
+	conn->sq_posted -= wrs;
+	conn->dataouts_posted -= dataouts;
+	iscsi_put_task(task);
+out_unmap:
+	iser_io_unmap(io);
+	return err;
 }

@@ -299,26 +299,43 @@ static void iser_conn_drain_work(struct work_struct *work)
 	iser_conn_mark(conn, &conn->flushed);
 }
 
+/* A task that outlives the connection: no data, and the memory pinned. */
+static void iser_io_make_late(struct iser_io *io)
+{
+	iser_io_unmap(io);
+	if (!io->task || io->late)
+		return;
+	io->late = true;
+	iser_conn_get(io->conn);
+}
+
 /**
  * iser_conn_settle - end what a flushed connection still has of its tasks
  * @conn: connection that has been shut down
  *
- * Unmaps the data of tasks that somebody holds beyond the end of the
- * connection, and stands for the stop that the release waits for.
+ * Unmaps the data of tasks that somebody, such as the SCSI error handler, holds
+ * beyond the end of the connection, and lets them pin its memory. No task can
+ * join them: nothing is sent any more. Stands for the stop that the release
+ * waits for.
  *
  * Context: process, no lock of libiscsi held. Waits for the flush.
  */
 void iser_conn_settle(struct iser_conn *conn)
 {
+	struct iscsi_session *session;
 	u32 i;
 
 	/* Ends when drain_work is through, which needs neither peer nor iscsid. */
 	wait_for_completion(&conn->flush_completion);
 	if (conn->iscsi_conn) {
-		spin_lock_bh(&conn->iscsi_conn->session->back_lock);
+		session = conn->iscsi_conn->session;
+		/* Tasks get slots under the first lock and leave them under the second. */
+		spin_lock_bh(&session->frwd_lock);
+		spin_lock(&session->back_lock);
 		for (i = 0; i < conn->num_ios; i++)
-			iser_io_unmap(&conn->ios[i]);
-		spin_unlock_bh(&conn->iscsi_conn->session->back_lock);
+			iser_io_make_late(&conn->ios[i]);
+		spin_unlock(&session->back_lock);
+		spin_unlock_bh(&session->frwd_lock);
 	}
 	iser_conn_mark(conn, &conn->stopped);
 }
@@ -421,6 +438,7 @@ static int iser_conn_create_qp(struct iser_conn *conn)
 		return err;
 	conn->qp = conn->cm_id->qp;
 	conn->sq_size = device->sq_wrs;
+	conn->data_sges = device->send_sges - 1;
 	return iser_conn_alloc_recvs(conn, ISER_LOGIN_RECVS);
 }
 
