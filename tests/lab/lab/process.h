@@ -16,10 +16,10 @@
 namespace lab {
 
 struct RunOptions {
-	std::filesystem::path directory;                    // to run in; empty: ours
-	std::string input;                                  // for standard input
+	std::filesystem::path directory{};                  // to run in; empty: ours
+	std::string input{};                                // for standard input
 	std::chrono::milliseconds timeout{std::chrono::minutes(10)};
-	std::function<void(std::string_view)> on_output;    // sees both streams as they come
+	std::function<void(std::string_view)> on_output{};  // sees both streams as they come
 };
 
 // Runs it to its end and collects both streams; past the timeout its group is killed.

@@ -9,6 +9,8 @@
 #include "lab/error.h"
 #include "lab/lab.h"
 #include "lab/target.h"
+#include "tools/bench.h"
+#include "tools/demo.h"
 
 namespace {
 
@@ -93,6 +95,15 @@ int down(const Options &options)
 	return 0;
 }
 
+int run_bench(const Options &options)
+{
+	Lab lab({LAB_RUN_DIR "/bench", options.suite, Process::Lifetime::owned, say});
+
+	set_up_lio(lab.target());
+	std::cout << table(bench(lab, 8, say));
+	return 0;
+}
+
 void add_machine(CLI::App *command, Options &options)
 {
 	command->add_option("machine", options.machine)
@@ -140,6 +151,12 @@ int main(int argc, char **argv)
 
 	command = app.add_subcommand("down", "switch both machines off");
 	command->callback([&] { status = down(options); });
+
+	command = app.add_subcommand("demo", "show the main job, from build to unload");
+	command->callback([&] { status = demonstrate(LAB_RUN_DIR "/demo", options.suite); });
+
+	command = app.add_subcommand("bench", "fio's figures of our module and of Debian's");
+	command->callback([&] { status = run_bench(options); });
 
 	try {
 		app.parse(argc, argv);

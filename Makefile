@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+# What a person types. The module itself is described by Kbuild.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+LAB := tests/lab/build
+REPORTS := $(LAB)/reports
+MODULE ?= ours
+SUITE ?= trixie
+
+.PHONY: all install clean lab demo check static lab-check kunit bench
+
+# The module for the running kernel, or for the one in KDIR.
+all:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+install: all
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+	depmod -a
+
+clean:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
+
+# The laboratory: two virtual machines, soft RoCE, LIO (tests/lab/NOTES.md).
+lab:
+	@tests/lab/install-packages
+	@cmake -S tests/lab -B $(LAB) -G Ninja -Wno-dev --log-level=WARNING >/dev/null
+	@cmake --build $(LAB)
+
+demo: lab
+	@$(LAB)/lab demo
+
+# fio's figures of our module and Debian's own, in the same machines.
+bench: lab
+	@$(LAB)/lab bench
+
+static: lab
+	@mkdir -p $(REPORTS)
+	$(LAB)/static_tests --suite $(SUITE) --gtest_output=json:$(REPORTS)/static.json
+
+lab-check: lab
+	@mkdir -p $(REPORTS)
+	$(LAB)/lab_tests --suite $(SUITE) --module $(MODULE) --gtest_output=json:$(REPORTS)/lab.json
+
+# A fake HCA under the real kernel, in User-mode Linux.
+kunit:
+	@mkdir -p $(REPORTS)
+	tests/kunit/run >$(REPORTS)/kunit.log 2>&1; status=$$?; cat $(REPORTS)/kunit.log; exit $$status
+
+# All of it goes on after a failure; the last line counts.
+check: lab
+	@rm -rf $(REPORTS)
+	-@$(MAKE) --no-print-directory static
+	-@$(MAKE) --no-print-directory kunit
+	-@$(MAKE) --no-print-directory lab-check
+	@$(LAB)/tally $(REPORTS)/static.json $(REPORTS)/kunit.log $(REPORTS)/lab.json

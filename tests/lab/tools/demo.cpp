@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "tools/demo.h"
+
+#include <functional>
+#include <iostream>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "lab/console.h"
+#include "lab/error.h"
+#include "lab/failover.h"
+#include "lab/fio.h"
+#include "lab/initiator.h"
+#include "lab/lab.h"
+#include "lab/target.h"
+
+namespace lab {
+
+using Clock = std::chrono::steady_clock;
+
+// Tells each step with the time since the beginning, and keeps the lines of the summary.
+class Story {
+public:
+	void tell(const std::string &text) const
+	{
+		std::cout << fmt::format("demo [{:5.1f} s] {}", elapsed(), text) << std::endl;
+	}
+	void remember(const std::string &what, const std::string &value)
+	{
+		tell(what + ": " + value);
+		summary_ += fmt::format("  {:34} {}\n", what, value);
+	}
+	void remember_time(const std::string &what, const std::function<void()> &step)
+	{
+		const auto started = Clock::now();
+
+		step();
+		remember(what, fmt::format("{:.1f} s", Seconds(Clock::now() - started).count()));
+	}
+	double elapsed() const { return Seconds(Clock::now() - started_).count(); }
+	const std::string &summary() const { return summary_; }
+
+private:
+	Clock::time_point started_ = Clock::now();
+	std::string summary_;
+};
+
+static void show_io(Story &story, Vm &initiator, const std::string &disk)
+{
+	story.remember("verified random writes", [&] {
+		verify_disk(initiator, disk, 16, "16M").checked();
+		return "512 B to 1 MiB, read back and equal (crc32c)";
+	}());
+	for (unsigned depth : {1u, 32u}) {
+		const FioFigures figures = measure(initiator, disk, "randread", "4k", depth, 4);
+
+		story.remember(fmt::format("4 KiB reads, queue depth {}", depth),
+			       fmt::format("{:.0f} IOPS, {:.0f} us", figures.iops, figures.mean_us));
+	}
+}
+
+static void show_failover(Story &story, Lab &lab)
+{
+	const FailoverReport report =
+		pull_cables(lab, 1, [&](const std::string &text) { story.tell(text); });
+
+	if (report.rounds.empty() || !report.rounds[0].both_paths_back)
+		throw Error("failover failed:\n" + report.story());
+	story.remember("cable pulled under dm-multipath",
+		       fmt::format("I/O stood still for {:.2f} s at most, data verified",
+				   report.longest_gap.count()));
+	story.remember("cable plugged in again",
+		       fmt::format("both paths ready after {:.1f} s", report.rounds[0].recovery.count()));
+}
+
+static void play(Story &story, const std::filesystem::path &directory, const std::string &suite)
+{
+	std::unique_ptr<Lab> lab;
+	const Progress tell = [&](const std::string &text) { story.tell(text); };
+
+	story.remember_time("two machines booted", [&] {
+		lab = std::make_unique<Lab>(LabConfig{directory, suite, Process::Lifetime::owned, tell});
+	});
+	Vm &initiator = lab->initiator();
+	story.remember_time("LIO target set up", [&] { set_up_lio(lab->target()); });
+	story.remember_time("module built, loaded", [&] { lab->insert(ModuleKind::ours); });
+	ConsoleWatch console(initiator.console());
+
+	const CommandResult found = discover(initiator, portal(Path::A));
+	story.tell("iscsiadm -m discovery -t st -I iser -p " + portal(Path::A) + "\n" + found.checked().out);
+	initiator.run("iscsiadm -m node -o delete");
+	{
+		std::unique_ptr<Login> login;
+		story.remember_time("login", [&] {
+			login = std::make_unique<Login>(initiator, kPlainTarget, portal(Path::A));
+		});
+		show_io(story, initiator, login->disk());
+	}
+	show_failover(story, *lab);
+	lab->remove_module().checked();
+	story.remember("logged out, rmmod ib_iser", "nothing in use");
+	if (!console.complaints().empty())
+		throw Error("the kernel complained: " + console.complaints().front());
+}
+
+int demonstrate(const std::filesystem::path &directory, const std::string &suite)
+{
+	Story story;
+	int status = 0;
+
+	try {
+		play(story, directory, suite);
+	} catch (const std::exception &error) {
+		story.remember("FAILED", error.what());
+		status = 1;
+	}
+	std::cout << "\nSummary (emulated CPUs: ratios mean more than figures)\n"
+		  << story.summary() << fmt::format("  {:34} {:.0f} s\n", "total", story.elapsed())
+		  << "  consoles: " << directory.string() << "/*/console.log" << std::endl;
+	return status;
+}
+
+} // namespace lab
