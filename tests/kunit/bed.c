@@ -109,7 +109,7 @@ void session_connect(struct session *s)
 	bed_settle();
 	KUNIT_ASSERT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), 1);
 	list_for_each_entry(qp, &bed->hca->qps, node)
-		s->qp = qp;
+		s->qp = qp;	/* the newest */
 	KUNIT_ASSERT_NOT_NULL(test, s->qp);
 }
 

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Many commands: slots, keys and the entries of the queues are used over and
+ * over, and when they run out, commands wait, and none is lost or fails.
+ */
+#include "bed.h"
+
+#define LOAD_CMDS	64
+
+/* Each slot's region is registered many times, each time under a new key. */
+static void slots_are_used_again(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	unsigned int i;
+
+	for (i = 0; i < 600; i++) {
+		struct cmd_spec spec = {
+			.len = 512 * (1 + i % 40),
+			.write = i & 1,
+		};
+
+		bed->target->no_remote_inv = i & 2;
+		cmd_expect_good(cmd_submit(s, &spec));
+	}
+}
+
+/* As many as there are slots at once, answered last first. */
+static void answers_come_in_reverse(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct test_cmd *cmd[16];
+	struct fake_pdu *pdu[16];
+	unsigned int i;
+
+	bed->target->hold = true;
+	for (i = 0; i < ARRAY_SIZE(cmd); i++) {
+		cmd[i] = cmd_submit(s, &(struct cmd_spec) { .len = 8192 });
+		pdu[i] = bed_next_pdu(bed, s->qp, ISCSI_OP_SCSI_CMD);
+	}
+	while (i--) {
+		target_serve(bed->target, s->qp, pdu[i]);
+		cmd_expect_good(cmd[i]);
+	}
+}
+
+/* Completes SENDs until all commands are done, or nothing happens any more. */
+static void load_run_dry(struct kunit *test, struct session *s,
+			 struct test_cmd **cmd, unsigned int n)
+{
+	unsigned int i, rounds;
+
+	for (rounds = 0; rounds < 1000; rounds++) {
+		fake_qp_complete_all(s->qp);
+		bed_settle();
+		for (i = 0; i < n && cmd_is_done(cmd[i]); i++)
+			;
+		if (i == n)
+			break;
+	}
+	for (i = 0; i < n; i++)
+		cmd_expect_good(cmd[i]);
+	iscsid_take_events(s->bed->iscsid);
+	KUNIT_EXPECT_EQ(test, s->bed->iscsid->n_conn_errors, 0);
+}
+
+static const struct load_case {
+	const char		*desc;
+	struct fake_hca_config	cfg;
+	struct iscsid_params	params;
+	struct cmd_spec		cmd;
+} load_cases[] = {
+	{ "reads", {}, {}, { .len = 4096 } },
+	{ "reads, a small send queue", { .max_qp_wr = 128 }, {},
+	  { .len = 4096 } },
+	{ "writes with Data-Out PDUs", {},
+	  { .no_immediate = true, .no_initial_r2t = true, .max_xmit = 4096 },
+	  { .len = 65536, .write = true } },
+	{ "writes with many Data-Out PDUs, a small send queue",
+	  { .max_qp_wr = 256 },
+	  { .no_immediate = true, .no_initial_r2t = true, .max_xmit = 4096,
+	    .first_burst = 65536 },
+	  { .len = 65536, .write = true } },
+	{ "writes with immediate data, few elements",
+	  { .max_send_sge = 3 }, {}, { .len = 20480, .write = true } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(load, load_cases, desc);
+
+/* No SEND completes until all have been sent that can be. */
+static void commands_wait_for_room(struct kunit *test)
+{
+	const struct load_case *c = test->param_value;
+	struct bed *bed = bed_create(test, &c->cfg);
+	struct session *s = bed_logged_in(bed, &c->params);
+	unsigned int i, n = min(LOAD_CMDS, s->shost->can_queue);
+	struct test_cmd **cmd;
+
+	cmd = kunit_kcalloc(test, LOAD_CMDS, sizeof(*cmd), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, cmd);
+	bed->hca->hold_completions = true;
+	bed->target->no_remote_inv = true;
+	for (i = 0; i < n; i++)
+		cmd[i] = cmd_submit(s, &c->cmd);
+	bed_settle();
+	load_run_dry(test, s, cmd, n);
+}
+
+/* The target's command window is closed for a while. */
+static void closed_window_is_waited_for(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct test_cmd *cmd[8];
+	struct fake_pdu *pdu;
+	struct session *s;
+	unsigned int i;
+
+	bed->target->window = 2;
+	s = bed_logged_in(bed, NULL);
+	bed->target->hold = true;
+	for (i = 0; i < ARRAY_SIZE(cmd); i++)
+		cmd[i] = cmd_submit(s, &(struct cmd_spec) { .len = 4096 });
+	bed_settle();
+	KUNIT_EXPECT_LE(test, s->qp->inbox_len, 2);
+	bed->target->hold = false;
+	while ((pdu = fake_qp_take_pdu(s->qp))) {
+		target_serve(bed->target, s->qp, pdu);
+		kfree(pdu);
+	}
+	for (i = 0; i < ARRAY_SIZE(cmd); i++)
+		cmd_expect_good(cmd[i]);
+}
+
+static struct kunit_case ib_iser_load_cases[] = {
+	KUNIT_CASE(slots_are_used_again),
+	KUNIT_CASE(answers_come_in_reverse),
+	KUNIT_CASE_PARAM(commands_wait_for_room, load_gen_params),
+	KUNIT_CASE(closed_window_is_waited_for),
+	{}
+};
+
+static struct kunit_suite ib_iser_load_suite = {
+	.name = "ib_iser_load",
+	.test_cases = ib_iser_load_cases,
+};
+
+kunit_test_suite(ib_iser_load_suite);
