@@ -24,6 +24,8 @@
  * a killed iscsiadm leaves it behind. After the transport is unregistered no
  * callback runs, and what is left is taken down here.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/delay.h>
 #include <linux/inet.h>
 #include <linux/log2.h>
@@ -45,28 +47,28 @@ MODULE_LICENSE("Dual BSD/GPL");
 
 /* A parameter that has a range. */
 struct iser_param {
-	long long	*value;
-	long long	min;
-	long long	max;
-	bool		(*refuses)(long long value);
+	int		*value;
+	int		min;
+	int		max;
+	bool		unset;		/* -1 is allowed as well: somebody else's choice */
 };
 
 static int iser_param_set(const char *text, const struct kernel_param *kp)
 {
 	const struct iser_param *param = kp->arg;
-	long long value;
+	int value;
 	int err;
 
-	err = kstrtoll(text, 0, &value);
-	if (!err && (value < param->min || value > param->max ||
-		     (param->refuses && param->refuses(value))))
+	err = kstrtoint(text, 0, &value);
+	if (!err && (value < param->min || value > param->max) &&
+	    !(param->unset && value == -1))
 		err = -ERANGE;
 	if (err) {
-		pr_err("ib_iser: %s=%s: must be a number from %lld to %lld\n",
-		       kp->name, text, param->min, param->max);
+		pr_err("%s=%s: must be a number from %d to %d%s\n", kp->name, text,
+		       param->min, param->max, param->unset ? ", or -1" : "");
 		return err;
 	}
-	*param->value = value;
+	WRITE_ONCE(*param->value, value);
 	return 0;
 }
 
@@ -74,7 +76,7 @@ static int iser_param_get(char *buf, const struct kernel_param *kp)
 {
 	const struct iser_param *param = kp->arg;
 
-	return sysfs_emit(buf, "%lld\n", *param->value);
+	return sysfs_emit(buf, "%d\n", *param->value);
 }
 
 static const struct kernel_param_ops iser_param_ops = {
@@ -82,18 +84,12 @@ static const struct kernel_param_ops iser_param_ops = {
 	.get = iser_param_get,
 };
 
-/* On the wire an ACK timeout of 0 means 'never'. */
-static bool iser_ack_timeout_refuses(long long value)
-{
-	return !value;
-}
-
-static long long iser_max_lun = 512;
+static int iser_max_lun = 512;
 static struct iser_param iser_max_lun_param = { &iser_max_lun, 1, 16384 };
 module_param_cb(max_lun, &iser_param_ops, &iser_max_lun_param, 0444);
 MODULE_PARM_DESC(max_lun, "LUNs to look for on a target (1 to 16384, default 512)");
 
-long long iser_max_sectors = 1024;
+int iser_max_sectors = 1024;
 static struct iser_param iser_max_sectors_param = { &iser_max_sectors, 8, 32768 };
 module_param_cb(max_sectors, &iser_param_ops, &iser_max_sectors_param, 0444);
 MODULE_PARM_DESC(max_sectors, "largest transfer in sectors of 512 bytes (8 to 32768, default 1024)");
@@ -102,7 +98,7 @@ static bool iser_pi_enable;
 module_param_named(pi_enable, iser_pi_enable, bool, 0444);
 MODULE_PARM_DESC(pi_enable, "T10 protection information where the device can do it (default N)");
 
-static long long iser_pi_guard;
+static int iser_pi_guard;
 static struct iser_param iser_pi_guard_param = { &iser_pi_guard, 0, 1 };
 module_param_cb(pi_guard, &iser_param_ops, &iser_pi_guard_param, 0444);
 MODULE_PARM_DESC(pi_guard, "T10 guard tag: 0 CRC (default), 1 IP checksum");
@@ -111,19 +107,18 @@ static int iser_debug_level;
 module_param_named(debug_level, iser_debug_level, int, 0644);
 MODULE_PARM_DESC(debug_level, "accepted and without effect; see the trace events in events/iser");
 
-long long iser_ack_timeout = -1;
-static struct iser_param iser_ack_timeout_param = {
-	&iser_ack_timeout, -1, 31, iser_ack_timeout_refuses
-};
+int iser_ack_timeout = -1;
+/* On the wire 0 means 'never'. */
+static struct iser_param iser_ack_timeout_param = { &iser_ack_timeout, 1, 31, true };
 module_param_cb(ack_timeout, &iser_param_ops, &iser_ack_timeout_param, 0644);
 MODULE_PARM_DESC(ack_timeout, "how long to wait for an ACK, 4.096 us * 2^n (1 to 31; -1, default: the CM's choice), for new connections");
 
-long long iser_tos = -1;
-static struct iser_param iser_tos_param = { &iser_tos, -1, 255 };
+int iser_tos = -1;
+static struct iser_param iser_tos_param = { &iser_tos, 0, 255, true };
 module_param_cb(tos, &iser_param_ops, &iser_tos_param, 0644);
 MODULE_PARM_DESC(tos, "type of service (0 to 255; -1, default: the CM's choice), for new connections");
 
-long long iser_port_down_grace_ms;
+int iser_port_down_grace_ms;
 static struct iser_param iser_port_down_grace_param = {
 	&iser_port_down_grace_ms, 0, 600000
 };
@@ -207,13 +202,13 @@ static struct iscsi_endpoint *iser_ep_connect(struct Scsi_Host *shost,
 
 	err = iser_check_portal(addr);
 	if (err) {
-		pr_err("ib_iser: %pISpc cannot be a portal (%d)\n", addr, err);
+		pr_err("%pISpc cannot be a portal (%d)\n", addr, err);
 		goto out_restore;
 	}
 	conn = iser_conn_create(addr);
 	if (IS_ERR(conn)) {
 		err = PTR_ERR(conn);
-		pr_err("ib_iser: %pISpc: no connection could be made (%d)\n", addr, err);
+		pr_err("%pISpc: no connection could be made (%d)\n", addr, err);
 		goto out_restore;
 	}
 	trace_iser_ep_connect(conn);
@@ -250,6 +245,7 @@ static int iser_ep_poll(struct iscsi_endpoint *ep, int timeout_ms)
 static void iser_ep_disconnect(struct iscsi_endpoint *ep)
 {
 	struct iser_conn *conn = iser_ep_unpublish(ep);
+	unsigned int noio = memalloc_noio_save();
 
 	if (conn) {
 		trace_iser_ep_disconnect(conn);
@@ -260,6 +256,7 @@ static void iser_ep_disconnect(struct iscsi_endpoint *ep)
 		trace_iser_ep_disconnect_done(conn);
 		iser_conn_put(conn);
 	}
+	memalloc_noio_restore(noio);
 }
 
 static int iser_get_ep_param(struct iscsi_endpoint *ep, enum iscsi_param param, char *buf)
@@ -300,6 +297,7 @@ static void iser_host_limit(struct Scsi_Host *shost, struct iser_device *device)
 				    device->max_sectors * SECTOR_SIZE /
 				    ISER_MR_PAGE_SIZE + 1);
 	shost->virt_boundary_mask = device->virt_boundary;
+	shost->max_segment_size = UINT_MAX;
 }
 
 static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
@@ -309,7 +307,7 @@ static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 	struct iscsi_cls_session *cls_session;
 	struct iser_conn *conn = ep ? iser_ep_conn_get(ep) : NULL;
 	struct Scsi_Host *shost;
-	int cmds;
+	int cmds, err;
 
 	if (!conn)
 		return NULL;
@@ -324,10 +322,14 @@ static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 	shost->max_channel = 0;
 	shost->max_cmd_len = 16;
 	shost->cmd_per_lun = qdepth;
+	err = iser_conn_lock_setup(conn);
+	if (err)
+		goto out_free_host;
 	iser_host_limit(shost, conn->device);
 	if (iser_pi_enable)
 		dev_info_once(&conn->ibdev->dev,
 			      "pi_enable: no T10 protection information with this device, going on without\n");
+	iser_conn_unlock_setup(conn);
 	cmds = iscsi_host_get_max_scsi_cmds(shost, cmds_max);
 	if (cmds < 0)
 		goto out_free_host;
@@ -335,7 +337,8 @@ static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 	/* Not the HCA's child: a session outlives devices. */
 	if (iscsi_host_add(shost, NULL))
 		goto out_free_host;
-	cls_session = iscsi_session_setup(&iser_transport, shost, cmds_max, 0,
+	cls_session = iscsi_session_setup(&iser_transport, shost,
+					  cmds + ISCSI_MGMT_CMDS_MAX, 0,
 					  sizeof(struct iser_task), initial_cmdsn, 0);
 	if (!cls_session)
 		goto out_remove_host;
@@ -372,11 +375,20 @@ static int iser_bind_slots(struct iser_conn *conn, struct iscsi_conn *iscsi_conn
 	struct iscsi_session *session = iscsi_conn->session;
 	struct iser_binding *binding = iscsi_conn->dd_data;
 
+	int err;
+
+	err = iser_conn_lock_setup(conn);
+	if (err)
+		return err;
 	if (conn->ios || !iser_host_fits(session->host, conn) ||
-	    conn->device->rq_wrs < session->cmds_max + ISER_UNEXPECTED_PDUS)
-		return -EINVAL;
-	conn->stats = &binding->stats;
-	return iser_conn_alloc_ios(conn, session->cmds_max);
+	    conn->device->rq_wrs < session->cmds_max + ISER_UNEXPECTED_PDUS) {
+		err = -EINVAL;
+	} else {
+		conn->stats = &binding->stats;
+		err = iser_conn_alloc_ios(conn, session->cmds_max);
+	}
+	iser_conn_unlock_setup(conn);
+	return err;
 }
 
 static int iser_bind_conn(struct iscsi_cls_session *cls_session,
@@ -422,7 +434,7 @@ static int iser_bind_conn(struct iscsi_cls_session *cls_session,
 
 out_put_conn:
 	if (err)
-		pr_err("ib_iser: %pISpc: the session could not be bound to the connection (%d)\n",
+		pr_err("%pISpc: the session could not be bound to the connection (%d)\n",
 		       &conn->portal, err);
 	if (conn)
 		iser_conn_put(conn);
@@ -512,7 +524,11 @@ static int iser_start_conn(struct iscsi_cls_conn *cls_conn)
 	if (!iscsi_conn->session->discovery_sess) {
 		err = iser_conn_wait_setup(conn);
 		if (!err)
+			err = iser_conn_lock_setup(conn);
+		if (!err) {
 			err = iser_start_dataouts(conn, iscsi_conn);
+			iser_conn_unlock_setup(conn);
+		}
 	}
 	if (!err)
 		err = iscsi_conn_start(cls_conn);
@@ -527,6 +543,7 @@ static void iser_stop_conn(struct iscsi_cls_conn *cls_conn, int flag)
 {
 	struct iscsi_conn *iscsi_conn = cls_conn->dd_data;
 	struct iser_conn *conn = iser_bound_conn_get(iscsi_conn);
+	unsigned int noio = memalloc_noio_save();
 
 	if (conn) {
 		trace_iser_conn_stop(conn);
@@ -540,6 +557,7 @@ static void iser_stop_conn(struct iscsi_cls_conn *cls_conn, int flag)
 		trace_iser_conn_stop_done(conn);
 		iser_conn_put(conn);
 	}
+	memalloc_noio_restore(noio);
 }
 
 static void iser_destroy_conn(struct iscsi_cls_conn *cls_conn)
@@ -559,9 +577,18 @@ static void iser_destroy_conn(struct iscsi_cls_conn *cls_conn)
 static int iser_set_param(struct iscsi_cls_conn *cls_conn, enum iscsi_param param,
 			  char *buf, int buflen)
 {
+	struct iscsi_conn *iscsi_conn = cls_conn->dd_data;
 	int value;
 
 	switch (param) {
+	case ISCSI_PARAM_MAX_XMIT_DLENGTH:
+	case ISCSI_PARAM_FIRST_BURST:
+	case ISCSI_PARAM_IMM_DATA_EN:
+	case ISCSI_PARAM_INITIAL_R2T_EN:
+		/* start_conn has made room for what these lead to. */
+		if (iscsi_conn->session->state == ISCSI_STATE_LOGGED_IN)
+			return -EBUSY;
+		return iscsi_set_param(cls_conn, param, buf, buflen);
 	case ISCSI_PARAM_HDRDGST_EN:
 	case ISCSI_PARAM_DATADGST_EN:
 	case ISCSI_PARAM_IFMARKER_EN:
@@ -822,10 +849,10 @@ static int iser_eh_target_reset(struct scsi_cmnd *sc)
 {
 	int ret = iscsi_eh_recover_target(sc);
 
-	if (ret == SUCCESS)
-		ret = iser_eh_finish(ISER_EH_TARGET, sc);
 	/* FAILED by the last handler would take the disks offline. */
-	return ret == SUCCESS ? ret : iscsi_eh_session_reset(sc);
+	if (ret == SUCCESS && iser_eh_finish(ISER_EH_TARGET, sc) != SUCCESS)
+		ret = iscsi_eh_session_reset(sc);
+	return ret;
 }
 
 static const struct scsi_host_template iser_host_template = {

@@ -118,7 +118,9 @@ enum iser_io_hca {
  */
 struct iser_io {
 	atomic_t		hca;		/* A: enum iser_io_hca */
-	bool			responded;	/* C: the response has been seen */
+	u8			awaits;		/* opcode of the response due, or 0; 0 again
+						 * under back_lock
+						 */
 	bool			no_response;	/* NOP-Out that gets no answer */
 	bool			late;		/* outlives the connection: holds a reference */
 	struct iser_conn	*conn;		/* I */
@@ -214,6 +216,7 @@ struct iser_conn {
 	struct ib_qp		*qp;		/* M: teardown destroys it */
 	u32			cq_entries;	/* M: taken from the pool's CQ */
 	u8			port;		/* I: of the device */
+	char			device_name[IB_DEVICE_NAME_MAX]; /* I: for messages */
 	bool			has_sgid;	/* I: when established, as the next two */
 	union ib_gid		sgid;		/* I */
 	enum ib_gid_type	sgid_type;	/* I */
@@ -252,7 +255,7 @@ struct iser_conn {
 	enum iser_conn_state	state;		/* S, and F if bound: iser_conn_change_state() */
 	bool			flushed;	/* S: drain is done */
 	bool			stopped;	/* S: nobody's stop is waited for any more */
-	int			err;		/* A: first failure, stays */
+	int			err;		/* S: first failure, stays */
 	const char		*cause;		/* of it, in words; written by the first one */
 	wait_queue_head_t	state_wait;	/* left CONNECTING, or failed */
 	struct mutex		setup_mutex;
@@ -281,10 +284,10 @@ struct iser_task {
 };
 
 /* iscsi_iser.c */
-extern long long iser_max_sectors;
-extern long long iser_ack_timeout;
-extern long long iser_tos;
-extern long long iser_port_down_grace_ms;
+extern int iser_max_sectors;
+extern int iser_ack_timeout;
+extern int iser_tos;
+extern int iser_port_down_grace_ms;
 
 /* iser_device.c */
 int iser_device_register_client(void);
@@ -299,6 +302,8 @@ struct iser_conn *iser_conn_create(const struct sockaddr *portal);
 int iser_conn_connect(struct iser_conn *conn);
 int iser_conn_poll(struct iser_conn *conn, int timeout_ms);
 int iser_conn_couple(struct iser_conn *conn, struct iscsi_conn *iscsi_conn);
+int iser_conn_lock_setup(struct iser_conn *conn);
+void iser_conn_unlock_setup(struct iser_conn *conn);
 void iser_conn_start_setup(struct iser_conn *conn);
 int iser_conn_wait_setup(struct iser_conn *conn);
 void iser_conn_fail(struct iser_conn *conn, const char *cause, int err);
@@ -332,5 +337,6 @@ int iser_io_map_text(struct iser_io *io, void *text, u32 len);
 void iser_io_unmap(struct iser_io *io);
 int iser_io_register(struct iser_io *io, int access);
 void iser_io_invalidate(struct iser_io *io);
+void iser_io_invalidate_failed(struct iser_io *io);
 
 #endif /* _ISCSI_ISER_H */

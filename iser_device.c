@@ -68,6 +68,8 @@ int iser_device_attach(struct iser_conn *conn, struct ib_device *ibdev)
 		list_add_tail(&conn->device_entry, &device->conns);
 		conn->device = device;
 		conn->ibdev = ibdev;
+		strscpy(conn->device_name, dev_name(&ibdev->dev),
+			sizeof(conn->device_name));
 	}
 	spin_unlock(&device->conns_lock);
 	if (removing)
@@ -121,6 +123,10 @@ static void iser_device_event(struct ib_event_handler *handler, struct ib_event 
 		case IB_EVENT_PORT_ERR:
 			if (conn->port == event->element.port_num)
 				iser_conn_fail_port_down(conn);
+			break;
+		case IB_EVENT_PORT_ACTIVE:
+			if (conn->port == event->element.port_num)
+				cancel_delayed_work(&conn->port_down_work);
 			break;
 		case IB_EVENT_GID_CHANGE:
 			if (conn->port == event->element.port_num &&
@@ -176,6 +182,9 @@ static bool iser_device_query(struct iser_device *device)
 			min_t(size_t, device->max_sectors,
 			      dma_max_mapping_size(device->ibdev->dma_device) /
 			      SECTOR_SIZE);
+	/* Whole pages, or a buffer would need one more than an MR has. */
+	device->max_sectors = round_down(device->max_sectors,
+					 ISER_MR_PAGE_SIZE / SECTOR_SIZE);
 	return true;
 }
 

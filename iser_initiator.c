@@ -30,7 +30,6 @@
 #include <linux/unaligned.h>
 
 #include "iscsi_iser.h"
-#include "iser_compat.h"
 #include "iser_trace.h"
 
 static struct iser_io *iser_task_io(struct iscsi_task *task)
@@ -59,9 +58,10 @@ int iser_alloc_pdu(struct iscsi_task *task, u8 opcode)
 
 	if (unlikely(!conn))
 		return -ENOMEM;
-	io = &conn->ios[task->itt];
-	if (unlikely(!io->mr) && opcode == ISCSI_OP_SCSI_CMD)
+	if (unlikely(task->conn->session->discovery_sess) &&
+	    opcode == ISCSI_OP_SCSI_CMD)
 		return -EOPNOTSUPP;
+	io = &conn->ios[task->itt];
 	io->task = task;
 	((struct iser_task *)task->dd_data)->io = io;
 	task->hdr = &io->hdr->bhs;
@@ -86,10 +86,13 @@ void iser_cleanup_task(struct iscsi_task *task)
 	if (!io)
 		return;
 	iser_io_unmap(io);
+	io->awaits = 0;
 	io->task = NULL;
 	((struct iser_task *)task->dd_data)->io = NULL;
-	if (unlikely(io->late))
+	if (unlikely(io->late)) {
+		io->late = false;
 		iser_conn_put(io->conn);
+	}
 }
 
 /*
@@ -207,8 +210,8 @@ static void iser_inv_done(struct ib_cq *cq, struct ib_wc *wc)
 	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, inv_cqe);
 
 	if (unlikely(wc->status != IB_WC_SUCCESS)) {
-		/* The rkey may be alive: the flush ends it, the drain the I/O. */
 		iser_wc_failed(io->conn, wc);
+		iser_io_invalidate_failed(io);
 		return;
 	}
 	iser_io_end(io, ISER_IO_INV);
@@ -226,7 +229,7 @@ static void iser_rx_repost(struct iser_rx *rx)
 	if (++conn->rx_repost_count < ISER_RECV_BATCH)
 		return;
 	err = iser_conn_post_recvs(conn, conn->rx_repost);
-	if (unlikely(err && err != -ENOTCONN))
+	if (unlikely(err && err != -ESHUTDOWN))
 		iser_conn_fail(conn, "receives could not be reposted", err);
 	conn->rx_repost = NULL;
 	conn->rx_repost_count = 0;
@@ -237,6 +240,8 @@ static void iser_rx_repost(struct iser_rx *rx)
  * receives share. Put it into one piece, and leave a mark that no text contains
  * in the area: had another large PDU landed there in the meantime, the mark
  * would have destroyed its beginning, and is found when that PDU's turn comes.
+ * (The first one may have gone up with the other's end: a target that sends two
+ * long texts at a time gets what it asks for.)
  */
 static void *iser_rx_linearise(struct iser_rx *rx, u32 over)
 {
@@ -249,31 +254,15 @@ static void *iser_rx_linearise(struct iser_rx *rx, u32 over)
 		return NULL;
 	own = ISER_RECV_SIZE - rx->data_offset;
 	ib_dma_sync_single_for_cpu(conn->ibdev, rx->sge[1].addr, over,
-				   DMA_FROM_DEVICE);
+				   DMA_BIDIRECTIONAL);
 	if (!memchr_inv(rx->overflow, 0xff, mark))
 		return NULL;
 	memcpy(conn->large_pdu, (u8 *)rx->buf + rx->data_offset, own);
 	memcpy(conn->large_pdu + own, rx->overflow, over);
 	memset(rx->overflow, 0xff, mark);
 	ib_dma_sync_single_for_device(conn->ibdev, rx->sge[1].addr, over,
-				      DMA_FROM_DEVICE);
+				      DMA_BIDIRECTIONAL);
 	return conn->large_pdu;
-}
-
-/* Hand a checked PDU up. Returns what is wrong with it, or NULL. */
-static __always_inline const char *iser_rx_complete(struct iser_rx *rx)
-{
-	void *data = (u8 *)rx->buf + rx->data_offset;
-	u32 end = rx->data_offset + rx->data_len;
-
-	if (unlikely(end > ISER_RECV_SIZE)) {
-		data = iser_rx_linearise(rx, end - ISER_RECV_SIZE);
-		if (!data)
-			return "two large PDUs at once";
-	}
-	if (iscsi_complete_pdu(rx->conn->iscsi_conn, &rx->buf->bhs, data, rx->data_len))
-		return "libiscsi refused a PDU";
-	return NULL;
 }
 
 /* The slot that a target's task tag means, if there is such a slot. */
@@ -282,6 +271,62 @@ static struct iser_io *iser_conn_find_io(struct iser_conn *conn, itt_t itt)
 	u32 index = (__force u32)itt & ISCSI_ITT_MASK;
 
 	return index < conn->num_ios ? &conn->ios[index] : NULL;
+}
+
+/* Has a PDU of kind @opcode with this tag been asked for, and not come yet? */
+static bool iser_conn_awaits(struct iser_conn *conn, itt_t itt, u8 opcode)
+{
+	struct iser_io *io = iser_conn_find_io(conn, itt);
+
+	return io && io->awaits == opcode && io->hdr->bhs.itt == itt;
+}
+
+/*
+ * Is the PDU one that libiscsi may see? It would complete a task of another
+ * kind, one that is not sent yet, or one twice. The session's back_lock is held,
+ * so that the task stays what it is.
+ */
+static bool iser_rx_expected(struct iser_rx *rx, const void *data)
+{
+	const struct iscsi_hdr *bhs = &rx->buf->bhs;
+	const struct iscsi_hdr *rejected = data;
+	u8 opcode = bhs->opcode & ISCSI_OPCODE_MASK;
+	bool expected;
+
+	if (likely(bhs->itt != RESERVED_ITT)) {
+		expected = iser_conn_awaits(rx->conn, bhs->itt, opcode);
+		if (likely(expected))
+			iser_conn_find_io(rx->conn, bhs->itt)->awaits = 0;
+		return expected;
+	}
+	/* libiscsi takes the task of a rejected ping from the PDU's data. */
+	return opcode != ISCSI_OP_REJECT || rx->data_len < sizeof(*rejected) ||
+	       (rejected->opcode & ISCSI_OPCODE_MASK) != ISCSI_OP_NOOP_OUT ||
+	       rejected->itt == RESERVED_ITT ||
+	       iser_conn_awaits(rx->conn, rejected->itt, ISCSI_OP_NOOP_IN);
+}
+
+/* Hand a checked PDU up. Returns what is wrong with it, or NULL. */
+static const char *iser_rx_complete(struct iser_rx *rx)
+{
+	struct iscsi_conn *iscsi_conn = rx->conn->iscsi_conn;
+	void *data = (u8 *)rx->buf + rx->data_offset;
+	u32 end = rx->data_offset + rx->data_len;
+	const char *wrong = NULL;
+
+	if (unlikely(end > ISER_RECV_SIZE)) {
+		data = iser_rx_linearise(rx, end - ISER_RECV_SIZE);
+		if (!data)
+			return "two large PDUs at once";
+	}
+	spin_lock(&iscsi_conn->session->back_lock);
+	if (unlikely(!iser_rx_expected(rx, data)))
+		wrong = "a response is for nothing that waits for one";
+	else if (unlikely(__iscsi_complete_pdu(iscsi_conn, &rx->buf->bhs, data,
+					       rx->data_len)))
+		wrong = "libiscsi refused a PDU";
+	spin_unlock(&iscsi_conn->session->back_lock);
+	return wrong;
 }
 
 static void iser_count_response(struct iser_conn *conn, struct iser_io *io,
@@ -307,21 +352,16 @@ static const char *iser_handle_scsi_response(struct iser_rx *rx, struct ib_wc *w
 
 	if (unlikely(!io))
 		return "a response names no task";
-	/*
-	 * What the HCA owns nothing of is for libiscsi to judge; but a slot
-	 * that it owns has a task, and its header is as it was sent.
-	 */
+	/* A slot that the HCA owns has a task, and its header is as it was sent. */
 	owned = atomic_read(&io->hca);
-	if (unlikely(owned && (io->responded || io->hdr->bhs.itt != rsp->itt)))
-		return "a response names no task that waits for one";
+	if (unlikely(owned && io->hdr->bhs.itt != rsp->itt))
+		return "a response is for nothing that waits for one";
 	trace_iser_io_response(conn, rsp, invalidated);
 	if (unlikely(invalidated && (!(owned & (ISER_IO_RKEY | ISER_IO_INV)) ||
 				     wc->ex.invalidate_rkey != io->mr->rkey)))
 		return "a response invalidated an rkey that is not its command's";
-	if (owned) {
-		io->responded = true;
+	if (owned)
 		iser_count_response(conn, io, rsp);
-	}
 	if (invalidated) {
 		conn->stats->remote_invalidations++;
 		iser_io_end_rkey(io);
@@ -334,30 +374,33 @@ static const char *iser_handle_scsi_response(struct iser_rx *rx, struct ib_wc *w
 /*
  * Login and Text share one task, which libiscsi uses again as soon as it sees
  * the response: if the request's SEND has not completed, put the response aside
- * for iser_control_done().
+ * for iser_control_done(). Returns what is wrong with it, or NULL.
  */
-static void iser_rx_hold(struct iser_rx *rx)
+static const char *iser_rx_hold(struct iser_rx *rx)
 {
 	struct iser_io *io = iser_conn_find_io(rx->conn, rx->buf->bhs.itt);
 
-	if (io && (atomic_read(&io->hca) & ISER_IO_SEND) && !rx->conn->held_rx &&
+	if (rx->conn->held_rx)
+		return "two responses to one request";
+	if (io && (atomic_read(&io->hca) & ISER_IO_SEND) &&
 	    io->hdr->bhs.itt == rx->buf->bhs.itt && !io->task->sc)
 		rx->conn->held_rx = rx;
+	return NULL;
 }
 
 /* Find out where a PDU's data is. Returns what is wrong with the PDU, or NULL. */
 static const char *iser_rx_parse(struct iser_rx *rx, struct ib_wc *wc)
 {
-	u32 segments, len;
+	u32 lengths, len;
 
 	if (unlikely(wc->byte_len < sizeof(*rx->buf)))
 		return "a PDU is shorter than its header";
 	if (unlikely((rx->buf->iser.flags & 0xf0) != ISCSI_CTRL))
 		return "a message is no iSER control-type PDU";
-	/* TotalAHSLength in words, and DataSegmentLength. */
-	segments = get_unaligned_be32(&rx->buf->bhs.hlength);
-	rx->data_offset = sizeof(*rx->buf) + (segments >> 24) * 4;
-	rx->data_len = segments & 0xffffff;
+	/* One word holds TotalAHSLength, in words, and DataSegmentLength. */
+	lengths = be32_to_cpup((const __be32 *)&rx->buf->bhs.hlength);
+	rx->data_offset = sizeof(*rx->buf) + (lengths >> 24) * 4;
+	rx->data_len = lengths & 0xffffff;
 	len = rx->data_offset + rx->data_len;
 	/* Padding of the data segment may have been sent or not. */
 	if (unlikely(wc->byte_len < len || wc->byte_len > ALIGN(len, 4)))
@@ -378,8 +421,7 @@ static const char *iser_handle_control(struct iser_rx *rx, struct ib_wc *wc)
 	switch (opcode) {
 	case ISCSI_OP_LOGIN_RSP:
 	case ISCSI_OP_TEXT_RSP:
-		iser_rx_hold(rx);
-		return NULL;
+		return iser_rx_hold(rx);
 	case ISCSI_OP_NOOP_IN:
 	case ISCSI_OP_SCSI_TMFUNC_RSP:
 	case ISCSI_OP_LOGOUT_RSP:
@@ -427,10 +469,11 @@ void iser_recv_done(struct ib_cq *cq, struct ib_wc *wc)
 		else
 			wrong = iser_handle_control(rx, wc);
 	}
-	if (unlikely(conn->held_rx == rx))
-		return;
-	if (likely(!wrong))
+	if (likely(!wrong)) {
+		if (unlikely(conn->held_rx == rx))
+			return;
 		wrong = iser_rx_complete(rx);
+	}
 	if (likely(!wrong))
 		iser_rx_repost(rx);
 	else
@@ -497,11 +540,9 @@ static bool iser_sq_has_room(struct iser_conn *conn, u32 wrs)
 static int iser_prepare_control(struct iser_io *io)
 {
 	struct iscsi_task *task = io->task;
-	struct iser_conn *conn = io->conn;
-	u8 opcode = io->hdr->bhs.opcode & ISCSI_OPCODE_MASK;
 	int err;
 
-	if (!iser_sq_has_room(conn, 1))
+	if (!iser_sq_has_room(io->conn, 1))
 		return -EAGAIN;
 	io->sq_wrs = 1;
 	io->length = 0;
@@ -513,7 +554,6 @@ static int iser_prepare_control(struct iser_io *io)
 			return err;
 		io->send_wr.num_sge = 2;
 	}
-	conn->stats->pdus_sent[opcode]++;
 	return ISER_IO_SEND;
 }
 
@@ -622,7 +662,6 @@ static int iser_prepare_write(struct iser_io *io)
 	u32 immediate = task->imm_count;
 	u32 unsolicited = task->unsol_r2t.data_length;
 	u32 sent = immediate + unsolicited;
-	struct iser_stats *stats = io->conn->stats;
 	int n = 0;
 	int err;
 
@@ -631,12 +670,9 @@ static int iser_prepare_write(struct iser_io *io)
 				      io->conn->data_sges, 0, immediate);
 		io->send_wr.num_sge = 1 + n;
 	}
-	stats->immediate_bytes += immediate;
 	if (n && immediate == io->length)
 		return ISER_IO_SEND;
 
-	stats->unsolicited_bytes += unsolicited;
-	stats->solicited_bytes += io->length - sent;
 	err = iser_io_register(io, io->length > sent ? IB_ACCESS_REMOTE_READ : 0);
 	if (err)
 		return err;
@@ -691,6 +727,42 @@ static int iser_prepare_command(struct iser_io *io, struct scsi_cmnd *sc)
 					  iser_prepare_read(io);
 }
 
+/* What a PDU that has been sent adds to the counters. */
+struct iser_sent {
+	u8	opcode;
+	u32	written;	/* bytes of a write command, 0 for all else */
+	u32	immediate;
+	u32	unsolicited;
+};
+
+static struct iser_sent iser_io_sent(struct iser_io *io)
+{
+	struct iscsi_task *task = io->task;
+	struct iser_sent sent = {
+		.opcode = io->hdr->bhs.opcode & ISCSI_OPCODE_MASK,
+	};
+
+	if (io->length && io->dir == DMA_TO_DEVICE) {
+		sent.written = io->length;
+		sent.immediate = task->imm_count;
+		sent.unsolicited = task->unsol_r2t.data_length;
+	}
+	return sent;
+}
+
+static void iser_count_sent(struct iser_conn *conn, const struct iser_sent *sent)
+{
+	struct iser_stats *stats = conn->stats;
+
+	stats->pdus_sent[sent->opcode]++;
+	if (!sent->written)
+		return;
+	stats->immediate_bytes += sent->immediate;
+	stats->unsolicited_bytes += sent->unsolicited;
+	stats->solicited_bytes += sent->written - sent->immediate - sent->unsolicited;
+	conn->iscsi_conn->txdata_octets += sent->written;
+}
+
 /**
  * iser_xmit_task - send a PDU
  * @task: with a slot, its BHS built
@@ -708,7 +780,8 @@ int iser_xmit_task(struct iscsi_task *task)
 	struct iser_io *io = iser_task_io(task);
 	struct iser_conn *conn = io->conn;
 	struct ib_send_wr *first = &io->send_wr;
-	u32 wrs, dataouts, written;
+	u32 wrs, dataouts;
+	struct iser_sent sent;
 	int owned, err;
 
 	lockdep_assert_held(&task->conn->session->frwd_lock);
@@ -717,7 +790,6 @@ int iser_xmit_task(struct iscsi_task *task)
 	memset(&io->hdr->iser, 0, sizeof(io->hdr->iser));
 	io->hdr->iser.flags = ISCSI_CTRL;
 	io->dataouts = 0;
-	io->responded = false;
 	io->send_wr.next = NULL;
 	io->send_wr.num_sge = 1;
 	io->send_wr.wr_cqe = &io->send_cqe;
@@ -735,22 +807,30 @@ int iser_xmit_task(struct iscsi_task *task)
 	iscsi_get_task(task);
 	wrs = io->sq_wrs;
 	dataouts = io->dataouts;
-	written = io->dir == DMA_TO_DEVICE ? io->length : 0;
+	sent = iser_io_sent(io);
 	conn->sq_posted += wrs;
 	conn->dataouts_posted += dataouts;
+	conn->bad_wr = NULL;
 	atomic_set(&io->hca, owned);
+	/* A response has its request's opcode and this bit (RFC 7143, 11.2.1.2). */
+	smp_store_release(&io->awaits, sent.opcode | 0x20);
 	/* From here on the slot may be anybody's, unless nothing was posted. */
 	err = ib_post_send(conn->qp, first, &conn->bad_wr);
 	if (likely(!err)) {
 		conn->stats->registrations += owned / ISER_IO_RKEY;
-		conn->iscsi_conn->txdata_octets += written;
+		iser_count_sent(conn, &sent);
 		return 0;
 	}
 	if (conn->bad_wr != first) {
-		/* Invariant 5: what was posted in part counts as sent. */
+		/*
+		 * Invariant 5: what was posted in part counts as sent. The last
+		 * SEND never was, so the slot is the flush's to give back.
+		 */
 		iser_conn_fail(conn, "a command could be posted only in part", err);
+		atomic_sub(ISER_IO_SEND, &io->hca);
 		return 0;
 	}
+	io->awaits = 0;
 	atomic_set(&io->hca, 0);
 	conn->sq_posted -= wrs;
 	conn->dataouts_posted -= dataouts;

@@ -179,7 +179,7 @@ int iser_conn_alloc_mrs(struct iser_conn *conn)
 		conn->ios[i].reg_wr.mr = mr;
 		conn->ios[i].mr = mr;
 		if (READ_ONCE(conn->state) != ISER_CONN_UP)
-			return -ENOTCONN;
+			return -ESHUTDOWN;
 	}
 	return 0;
 }
@@ -245,7 +245,7 @@ static int iser_conn_alloc_overflows(struct iser_conn *conn)
 		if (!addr)
 			return -ENOMEM;
 		dma = ib_dma_map_single(conn->ibdev, addr, ISER_OVERFLOW_SIZE,
-					DMA_FROM_DEVICE);
+					DMA_BIDIRECTIONAL);
 		if (ib_dma_mapping_error(conn->ibdev, dma)) {
 			kfree(addr);
 			return -ENOMEM;
@@ -307,10 +307,10 @@ out_free_chunk:
 /**
  * iser_conn_alloc_recvs - make receives and post them
  * @conn: connection with a QP
- * @count: of receives to add; more are added where they cost no memory
+ * @count: of receives to add
  *
  * Context: process; the CM's ROUTE_RESOLVED, later setup_work.
- * Return: 0; -ENOMEM; -ENOTCONN if the connection is being torn down; or what
+ * Return: 0; -ENOMEM; -ESHUTDOWN if the connection is being torn down; or what
  * the device said. What was made stays for the release.
  */
 int iser_conn_alloc_recvs(struct iser_conn *conn, u32 count)
@@ -367,7 +367,7 @@ void iser_conn_unmap_buffers(struct iser_conn *conn)
 	for (i = 0; i < ISER_OVERFLOWS; i++)
 		if (conn->overflow[i].addr) {
 			ib_dma_unmap_single(conn->ibdev, conn->overflow[i].dma,
-					    ISER_OVERFLOW_SIZE, DMA_FROM_DEVICE);
+					    ISER_OVERFLOW_SIZE, DMA_BIDIRECTIONAL);
 			kfree(conn->overflow[i].addr);
 		}
 	kfree(conn->large_pdu);
@@ -467,6 +467,18 @@ int iser_io_register(struct iser_io *io, int access)
 }
 
 /**
+ * iser_io_invalidate_failed - an rkey may have survived its LOCAL_INV
+ * @io: slot of a connection that is failing
+ *
+ * Nothing of the slot is in the send queue any more; the rkey dies with the
+ * flush, and iser_io_settle() ends the I/O.
+ */
+void iser_io_invalidate_failed(struct iser_io *io)
+{
+	atomic_add(ISER_IO_RKEY - ISER_IO_INV, &io->hca);
+}
+
+/**
  * iser_io_invalidate - end the validity of a slot's rkey from this side
  * @io: slot whose rkey the caller has claimed, see iser_io_claim_rkey()
  *
@@ -490,6 +502,8 @@ void iser_io_invalidate(struct iser_io *io)
 	trace_iser_mr_invalidate(io);
 	/* From here on the slot may be anybody's. */
 	err = ib_post_send(conn->qp, &wr, NULL);
-	if (unlikely(err))
+	if (unlikely(err)) {
 		iser_conn_fail(conn, "an invalidation could not be posted", err);
+		iser_io_invalidate_failed(io);
+	}
 }

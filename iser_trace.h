@@ -2,8 +2,9 @@
 /*
  * Trace events of the iSER initiator.
  *
- * Events of a connection begin "conn=%u portal=%pISpc", those of an I/O, an MR
- * or a work completion "conn=%u itt=0x%08x", which is enough to join the two.
+ * Events of a connection begin "conn=%u portal=%pISpc", those of an I/O or an MR
+ * "conn=%u itt=0x%08x", which is enough to join the two; work completions, of
+ * which a failed one tells nothing but its status, have the connection only.
  * rkeys and tags are 0x%08x, lengths decimal and in bytes, addresses hex,
  * times in microseconds, a status is text and number.
  */

@@ -7,7 +7,8 @@
  * and the receives of the login phase are made, REQ is sent), established.
  * Each step runs under setup_mutex and does nothing once that has been closed.
  * MRs and the other receives need the session's size, take long, and are made
- * by setup_work during the login.
+ * by setup_work during the login. (On siw the step that sends the REQ connects a
+ * TCP socket, and teardown waits for that as long as TCP does.)
  *
  * Failing. Whatever goes wrong ends in iser_conn_fail(), from any context. The
  * first failure wins and queues fail_work, which alone tells the administrator
@@ -28,6 +29,8 @@
  *
  * The memory goes with the last reference: see struct iser_conn.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -50,8 +53,8 @@ static atomic_t iser_conn_count;
 do {									\
 	const struct iser_conn *logged = (conn);			\
 									\
-	pr_##level("ib_iser: %pISpc (%s/%u, conn %u): " fmt, &logged->portal, \
-		   logged->ibdev ? dev_name(&logged->ibdev->dev) : "no device", \
+	pr_##level("%pISpc (%s/%u, conn %u): " fmt, &logged->portal,	\
+		   logged->ibdev ? logged->device_name : "no device",	\
 		   logged->port, logged->id, ##__VA_ARGS__);		\
 } while (0)
 
@@ -138,15 +141,20 @@ void iser_conn_put(struct iser_conn *conn)
 void iser_conn_fail(struct iser_conn *conn, const char *cause, int err)
 {
 	unsigned long flags;
+	bool first;
 
-	if (cmpxchg(&conn->err, 0, err))
-		return;
-	conn->cause = cause;
-	trace_iser_conn_fail(conn, cause, err);
 	spin_lock_irqsave(&conn->state_lock, flags);
-	if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP)
-		queue_work(iser_wq, &conn->fail_work);
+	first = !conn->err;
+	if (first) {
+		/* In one step, lest somebody rely on a report that is not queued. */
+		conn->cause = cause;
+		WRITE_ONCE(conn->err, err);
+		if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP)
+			queue_work(iser_wq, &conn->fail_work);
+	}
 	spin_unlock_irqrestore(&conn->state_lock, flags);
+	if (first)
+		trace_iser_conn_fail(conn, cause, err);
 }
 
 static void iser_conn_fail_work(struct work_struct *work)
@@ -160,8 +168,10 @@ static void iser_conn_fail_work(struct work_struct *work)
 	spin_unlock_irq(&conn->state_lock);
 	wake_up_all(&conn->state_wait);
 	if (!iscsi_conn) {
-		iser_conn_log(warn, conn, "cannot connect: %s (%d)\n", conn->cause,
-			      conn->err);
+		iser_conn_log(warn, conn, "%s: %s (%d)\n",
+			      conn->state == ISER_CONN_UP ?
+			      "connection lost before it was used" : "cannot connect",
+			      conn->cause, conn->err);
 		return;
 	}
 	/* The target hangs up after a logout. */
@@ -175,21 +185,23 @@ static void iser_conn_fail_work(struct work_struct *work)
  * iser_conn_fail_port_down - the local port is down
  * @conn: that uses it
  *
- * Fails the connection, if it is to be after port_down_grace_ms only and if the
- * port is still down then.
+ * Fails the connection; with port_down_grace_ms only after that time, if the port
+ * has not come back.
  *
  * Context: any but hard irq.
  */
 void iser_conn_fail_port_down(struct iser_conn *conn)
 {
-	if (!iser_port_down_grace_ms) {
+	int grace = READ_ONCE(iser_port_down_grace_ms);
+
+	if (!grace) {
 		iser_conn_fail(conn, "the local port went down", -ENETDOWN);
 		return;
 	}
 	spin_lock_irq(&conn->state_lock);
 	if (conn->state == ISER_CONN_UP)
 		queue_delayed_work(iser_wq, &conn->port_down_work,
-				   msecs_to_jiffies(iser_port_down_grace_ms));
+				   msecs_to_jiffies(grace));
 	spin_unlock_irq(&conn->state_lock);
 }
 
@@ -205,7 +217,7 @@ static void iser_conn_port_down_work(struct work_struct *work)
 	iser_conn_fail(conn, "the local port stayed down", -ENETDOWN);
 }
 
-/* The last of flush and stop has come: nothing is waited for any more. */
+/* Flush or stop, whichever @done stands for, has come; the later one releases. */
 static void iser_conn_mark(struct iser_conn *conn, bool *done)
 {
 	spin_lock_irq(&conn->state_lock);
@@ -231,6 +243,7 @@ static bool iser_conn_terminate(struct iser_conn *conn, struct iscsi_conn *iscsi
 		queue_work(iser_wq, &conn->drain_work);
 	}
 	spin_unlock_irq(&conn->state_lock);
+	wake_up_all(&conn->state_wait);
 	return current_binding;
 }
 
@@ -280,6 +293,7 @@ static void iser_conn_settle_ios(struct iser_conn *conn)
 static void iser_conn_drain_work(struct work_struct *work)
 {
 	struct iser_conn *conn = container_of(work, struct iser_conn, drain_work);
+	unsigned int noio = memalloc_noio_save();
 
 	cancel_work_sync(&conn->setup_work);
 	mutex_lock(&conn->setup_mutex);
@@ -297,6 +311,7 @@ static void iser_conn_drain_work(struct work_struct *work)
 	trace_iser_conn_flushed(conn, ktime_us_delta(ktime_get(), conn->terminated));
 	complete_all(&conn->flush_completion);
 	iser_conn_mark(conn, &conn->flushed);
+	memalloc_noio_restore(noio);
 }
 
 /* A task that outlives the connection: no data, and the memory pinned. */
@@ -343,6 +358,7 @@ void iser_conn_settle(struct iser_conn *conn)
 static void iser_conn_release_work(struct work_struct *work)
 {
 	struct iser_conn *conn = container_of(work, struct iser_conn, release_work);
+	unsigned int noio = memalloc_noio_save();
 
 	cancel_delayed_work_sync(&conn->port_down_work);
 	iser_conn_free_mrs(conn);
@@ -361,6 +377,7 @@ static void iser_conn_release_work(struct work_struct *work)
 	spin_unlock_irq(&conn->state_lock);
 	trace_iser_conn_release(conn, ktime_us_delta(ktime_get(), conn->terminated));
 	iser_conn_put(conn);
+	memalloc_noio_restore(noio);
 }
 
 /**
@@ -371,12 +388,12 @@ static void iser_conn_release_work(struct work_struct *work)
  * Nothing may be posted behind the drain's back, hence the lock.
  *
  * Context: process or softirq.
- * Return: 0; -ENOTCONN in TERMINATING, where nobody needs them; or what the
+ * Return: 0; -ESHUTDOWN in TERMINATING, where nobody needs them; or what the
  * device said.
  */
 int iser_conn_post_recvs(struct iser_conn *conn, struct ib_recv_wr *wrs)
 {
-	int err = -ENOTCONN;
+	int err = -ESHUTDOWN;
 	unsigned long flags;
 
 	spin_lock_irqsave(&conn->state_lock, flags);
@@ -458,9 +475,34 @@ static int iser_conn_send_req(struct iser_conn *conn)
 	return rdma_connect_locked(conn->cm_id, &param);
 }
 
+/**
+ * iser_conn_lock_setup - keep a connection's device while something is made on it
+ * @conn: with a reference, which keeps its memory only
+ *
+ * Context: process. Holds off the drain, and with it the release.
+ * Return: 0, and iser_conn_unlock_setup() is due; -ESHUTDOWN if the connection
+ * is being taken down.
+ */
+int iser_conn_lock_setup(struct iser_conn *conn)
+{
+	mutex_lock(&conn->setup_mutex);
+	if (!conn->setup_closed)
+		return 0;
+	mutex_unlock(&conn->setup_mutex);
+	return -ESHUTDOWN;
+}
+
+/**
+ * iser_conn_unlock_setup - the end of what iser_conn_lock_setup() began
+ * @conn: locked
+ */
+void iser_conn_unlock_setup(struct iser_conn *conn)
+{
+	mutex_unlock(&conn->setup_mutex);
+}
+
 static void iser_conn_established(struct iser_conn *conn)
 {
-	/* iWARP has none. */
 	const struct ib_gid_attr *attr = conn->cm_id->route.addr.dev_addr.sgid_attr;
 
 	conn->established = true;
@@ -481,11 +523,8 @@ static void iser_conn_setup_step(struct iser_conn *conn, enum rdma_cm_event_type
 	const char *cause = rdma_event_msg(event);
 	int err = 0;
 
-	mutex_lock(&conn->setup_mutex);
-	if (conn->setup_closed) {
-		mutex_unlock(&conn->setup_mutex);
+	if (iser_conn_lock_setup(conn))
 		return;
-	}
 	switch (event) {
 	case RDMA_CM_EVENT_ADDR_RESOLVED:
 		conn->port = conn->cm_id->port_num;
@@ -508,7 +547,7 @@ static void iser_conn_setup_step(struct iser_conn *conn, enum rdma_cm_event_type
 	default:
 		break;
 	}
-	mutex_unlock(&conn->setup_mutex);
+	iser_conn_unlock_setup(conn);
 	if (err)
 		iser_conn_fail(conn, cause, err);
 }
@@ -560,15 +599,20 @@ static void iser_conn_setup_work(struct work_struct *work)
 {
 	struct iser_conn *conn = container_of(work, struct iser_conn, setup_work);
 	unsigned int noio = memalloc_noio_save();
-	u32 recvs = conn->num_ios + ISER_UNEXPECTED_PDUS;
 	int err;
 
-	err = iser_conn_alloc_mrs(conn);
-	if (!err)
-		err = iser_conn_alloc_recvs(conn, recvs - conn->rx_count);
+	err = iser_conn_lock_setup(conn);
+	if (!err) {
+		err = iser_conn_alloc_mrs(conn);
+		if (!err)
+			err = iser_conn_alloc_recvs(conn, conn->num_ios +
+						    ISER_UNEXPECTED_PDUS -
+						    conn->rx_count);
+		iser_conn_unlock_setup(conn);
+	}
 	memalloc_noio_restore(noio);
 	conn->setup_err = err;
-	if (err && err != -ENOTCONN)
+	if (err && err != -ESHUTDOWN)
 		iser_conn_fail(conn, "no memory registrations or receives for the session",
 			       err);
 }
@@ -595,12 +639,12 @@ void iser_conn_start_setup(struct iser_conn *conn)
  *
  * Context: process. Ends when the device has made the MRs, or at the next one
  * if the connection is shut down meanwhile.
- * Return: 0; -ENOTCONN, or why the setup failed.
+ * Return: 0; -ESHUTDOWN, or why the setup failed.
  */
 int iser_conn_wait_setup(struct iser_conn *conn)
 {
 	flush_work(&conn->setup_work);
-	return conn->setup_started ? conn->setup_err : -ENOTCONN;
+	return conn->setup_err;
 }
 
 /**
@@ -622,6 +666,7 @@ struct iser_conn *iser_conn_create(const struct sockaddr *portal)
 	conn->id = atomic_inc_return(&iser_conn_ids);
 	memcpy(&conn->portal, portal, portal->sa_family == AF_INET6 ?
 	       sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+	conn->setup_err = -ESHUTDOWN;
 	kref_init(&conn->ref);
 	kref_get(&conn->ref);
 	spin_lock_init(&conn->state_lock);
@@ -657,16 +702,19 @@ struct iser_conn *iser_conn_create(const struct sockaddr *portal)
  */
 int iser_conn_connect(struct iser_conn *conn)
 {
-	int err = 0;
+	int err;
 
 	if (iser_tos >= 0)
 		rdma_set_service_type(conn->cm_id, iser_tos);
-	if (iser_ack_timeout > 0)
+	if (iser_ack_timeout > 0) {
 		err = rdma_set_ack_timeout(conn->cm_id, iser_ack_timeout);
-	if (!err)
-		err = rdma_resolve_addr(conn->cm_id, NULL,
-					(struct sockaddr *)&conn->portal,
-					ISER_RESOLVE_TIMEOUT_MS);
+		if (err) {
+			iser_conn_log(warn, conn, "cannot set the ACK timeout (%d)\n", err);
+			return err;
+		}
+	}
+	err = rdma_resolve_addr(conn->cm_id, NULL, (struct sockaddr *)&conn->portal,
+				ISER_RESOLVE_TIMEOUT_MS);
 	if (err)
 		iser_conn_log(warn, conn, "cannot connect: no route over an RDMA device (%d)\n",
 			      err);
@@ -768,5 +816,5 @@ void iser_verbs_exit(void)
 	destroy_workqueue(iser_release_wq);
 	left = atomic_read(&iser_conn_count);
 	if (left)
-		pr_err("ib_iser: %d connections were never released\n", left);
+		pr_err("%d connections were never released\n", left);
 }
