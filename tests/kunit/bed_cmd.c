@@ -112,7 +112,12 @@ static enum rq_end_io_ret cmd_end_io(struct request *rq, blk_status_t status,
 	struct test_cmd *cmd = rq->end_io_data;
 	struct scsi_cmnd *sc = blk_mq_rq_to_pdu(rq);
 	struct scsi_sense_hdr sshdr;
+	unsigned int i;
 
+	fake_spy_check(cmd->bed->hca, sc->cmnd, 0, 0);
+	for (i = 0; i < cmd->num_pages; i++)
+		fake_spy_check(cmd->bed->hca, sc->cmnd,
+			       page_to_phys(cmd->pages[i]), PAGE_SIZE);
 	cmd->result = sc->result;
 	if (scsi_command_normalize_sense(sc, &sshdr))
 		cmd->sense_key = sshdr.sense_key;

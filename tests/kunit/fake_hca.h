@@ -216,7 +216,6 @@ struct fake_hca {
 	struct list_head	qps, mrs;
 	unsigned int		n_pd, n_cq, n_qp, n_mr;
 	unsigned int		n_connects;
-	unsigned int		n_done;		/* commands that SCSI got back */
 	u32			next_key;
 	u32			next_qpn;
 
@@ -328,6 +327,8 @@ bool fake_qp_fail_recv(struct fake_qp *qp, enum ib_wc_status status);
 /* fake_spy.c */
 void fake_spy_sent(struct fake_qp *qp, struct fake_wr *wr,
 		   const struct fake_pdu *pdu);
+void fake_spy_check(struct fake_hca *hca, const u8 *cdb, phys_addr_t phys,
+		    size_t len);
 int fake_spy_start(struct fake_hca *hca);
 void fake_spy_stop(struct fake_hca *hca);
 

@@ -5,11 +5,12 @@
  * work requests is outstanding, and its buffers are mapped for nobody.
  *
  * A command is known by its CDB, which the tests make unique, in the messages
- * that go out (fake_spy_sent()) and in the midlayer's tracepoints; its memory is
+ * that go out (fake_spy_sent()) and in the midlayer's tracepoint; its memory is
  * known by its physical address. So nothing here trusts the ULP's books.
  *
- * The tracepoints fire in scsi_done(), before the midlayer does anything, and
- * when the error handler has given a command up.
+ * The tracepoint fires in scsi_done(), before the midlayer does anything.
+ * Commands that have timed out come back otherwise, with the return of an error
+ * handler; the tests look for those when the request ends.
  */
 #include <linux/scatterlist.h>
 #include <linux/unaligned.h>
@@ -72,63 +73,81 @@ void fake_spy_sent(struct fake_qp *qp, struct fake_wr *wr,
 				   IB_ACCESS_REMOTE_READ, wr->cdb);
 }
 
-static void fake_spy_check_keys(struct fake_hca *hca, struct scsi_cmnd *sc)
+static void fake_spy_check_keys(struct fake_hca *hca, const u8 *cdb)
 {
 	struct fake_mr *mr;
 
 	list_for_each_entry(mr, &hca->mrs, node)
 		if (mr->advertised && fake_mr_usable(mr) &&
-		    !memcmp(mr->cdb, sc->cmnd, FAKE_CDB_LEN))
+		    !memcmp(mr->cdb, cdb, FAKE_CDB_LEN))
 			fake_complain(hca, "command %16ph is done, its key %#x usable",
-				      sc->cmnd, mr->key);
+				      cdb, mr->key);
 }
 
-static void fake_spy_check_wrs(struct fake_hca *hca, struct scsi_cmnd *sc)
+static void fake_spy_check_wrs(struct fake_hca *hca, const u8 *cdb)
 {
 	struct fake_qp *qp;
 	struct fake_wr *wr;
 
 	list_for_each_entry(qp, &hca->qps, node)
 		list_for_each_entry(wr, &qp->sq, node)
-			if (wr->has_cdb &&
-			    !memcmp(wr->cdb, sc->cmnd, FAKE_CDB_LEN))
+			if (wr->has_cdb && !memcmp(wr->cdb, cdb, FAKE_CDB_LEN))
 				fake_complain(hca, "command %16ph is done, its SEND is not",
-					      sc->cmnd);
+					      cdb);
 }
 
-static void fake_spy_check_memory(struct fake_hca *hca, struct scsi_cmnd *sc,
-				  struct scatterlist *sgl, unsigned int nents)
+static void fake_spy_check_memory(struct fake_hca *hca, const u8 *cdb,
+				  phys_addr_t phys, size_t len)
+{
+	struct fake_mr *mr;
+
+	if (fake_dma_maps_phys(hca->dma, phys, len))
+		fake_complain(hca, "command %16ph is done, its buffer mapped",
+			      cdb);
+	list_for_each_entry(mr, &hca->mrs, node)
+		if (fake_mr_usable(mr) && fake_mr_covers_phys(hca, mr, phys, len))
+			fake_complain(hca, "command %16ph is done, key %#x leads to its buffer",
+				      cdb, mr->key);
+}
+
+/*
+ * fake_spy_check - nothing of the command with this CDB may be left
+ *
+ * For commands that come back without scsi_done(), from the error handler;
+ * called for each piece of their memory. Context: any.
+ */
+void fake_spy_check(struct fake_hca *hca, const u8 *cdb, phys_addr_t phys,
+		    size_t len)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&hca->lock, flags);
+	fake_spy_check_keys(hca, cdb);
+	fake_spy_check_wrs(hca, cdb);
+	if (len)
+		fake_spy_check_memory(hca, cdb, phys, len);
+	spin_unlock_irqrestore(&hca->lock, flags);
+}
+
+static void fake_spy_check_sgl(struct fake_hca *hca, struct scsi_cmnd *sc,
+			       struct scatterlist *sgl, unsigned int nents)
 {
 	struct scatterlist *sg;
-	struct fake_mr *mr;
 	int i;
 
-	for_each_sg(sgl, sg, nents, i) {
-		if (fake_dma_maps_phys(hca->dma, sg_phys(sg), sg->length))
-			fake_complain(hca, "command %16ph is done, its buffer mapped",
-				      sc->cmnd);
-		list_for_each_entry(mr, &hca->mrs, node)
-			if (fake_mr_usable(mr) &&
-			    fake_mr_covers_phys(hca, mr, sg_phys(sg), sg->length))
-				fake_complain(hca, "command %16ph is done, key %#x leads to its buffer",
-					      sc->cmnd, mr->key);
-	}
+	for_each_sg(sgl, sg, nents, i)
+		fake_spy_check(hca, sc->cmnd, sg_phys(sg), sg->length);
 }
 
 static void fake_spy_done(void *data, struct scsi_cmnd *sc)
 {
 	struct fake_hca *hca = data;
-	unsigned long flags;
 
-	spin_lock_irqsave(&hca->lock, flags);
-	hca->n_done++;
-	fake_spy_check_keys(hca, sc);
-	fake_spy_check_wrs(hca, sc);
-	fake_spy_check_memory(hca, sc, scsi_sglist(sc), scsi_sg_count(sc));
+	fake_spy_check(hca, sc->cmnd, 0, 0);
+	fake_spy_check_sgl(hca, sc, scsi_sglist(sc), scsi_sg_count(sc));
 	if (scsi_prot_sg_count(sc))
-		fake_spy_check_memory(hca, sc, scsi_prot_sglist(sc),
-				      scsi_prot_sg_count(sc));
-	spin_unlock_irqrestore(&hca->lock, flags);
+		fake_spy_check_sgl(hca, sc, scsi_prot_sglist(sc),
+				   scsi_prot_sg_count(sc));
 }
 
 int fake_spy_start(struct fake_hca *hca)

@@ -32,6 +32,7 @@ struct hostile_case {
 	enum hostile_tag	tag;
 	enum hostile_inv	inv;
 	bool			harmless;
+	u8			rejected;	/* opcode in the data of a Reject */
 };
 
 static const struct hostile_case hostile_cases[] = {
@@ -91,6 +92,8 @@ static const struct hostile_case hostile_cases[] = {
 	  .inv = INV_COMMAND },
 	/* RFC 7143 section 11.17: the header is mandatory */
 	{ "Reject without the header it rejects", 76, 0x10, ISCSI_OP_REJECT },
+	{ "Reject of a NOP-Out that nobody sent", 124, 0x10, ISCSI_OP_REJECT, 0,
+	  48, .rejected = ISCSI_OP_NOOP_OUT },
 	/* unusual, and in order */
 	{ "NOP-In that wants no answer", 76, 0x10, ISCSI_OP_NOOP_IN,
 	  .harmless = true },
@@ -99,7 +102,7 @@ static const struct hostile_case hostile_cases[] = {
 	{ "data without padding", 77, 0x10, ISCSI_OP_ASYNC_EVENT, 0, 1,
 	  .harmless = true },
 	{ "Reject with the header it rejects", 124, 0x10, ISCSI_OP_REJECT, 0, 48,
-	  .harmless = true },
+	  .harmless = true, .rejected = ISCSI_OP_TEXT },
 };
 
 KUNIT_ARRAY_PARAM_DESC(hostile, hostile_cases, desc);
@@ -144,6 +147,8 @@ static u8 *hostile_message(struct kunit *test, const struct hostile_case *c,
 	bhs->itt = hostile_tag(c, cmd);
 	bhs->ttt = ISCSI_RESERVED_TAG;
 	memcpy(msg, full, min_t(u32, c->len, ISER_HDR_LEN));
+	if (c->opcode == ISCSI_OP_REJECT && c->dlength)
+		msg[ISER_HDR_LEN] = c->rejected;
 	return msg;
 }
 

@@ -270,6 +270,22 @@ static void target_take_dataout(struct target *t, struct fake_qp *qp,
 	target_end_write(w);
 }
 
+static void target_tmf_response(struct target *t, struct fake_qp *qp,
+				const struct fake_pdu *pdu)
+{
+	u8 function = pdu_hdr(pdu)->flags & ISCSI_FLAG_TM_FUNC_MASK;
+	struct iscsi_tm_rsp rsp = {
+		.opcode = ISCSI_OP_SCSI_TMFUNC_RSP,
+		.flags = ISCSI_FLAG_CMD_FINAL,
+		.response = t->refused_tmfs & BIT(function) ?
+			    ISCSI_TMF_RSP_NOT_SUPPORTED : ISCSI_TMF_RSP_COMPLETE,
+		.itt = pdu_hdr(pdu)->itt,
+	};
+
+	t->n_tmfs[function]++;
+	target_send(t, qp, &rsp, NULL, 0, 0);
+}
+
 static void target_control(struct target *t, struct fake_qp *qp,
 			   const struct fake_pdu *pdu)
 {
@@ -289,8 +305,8 @@ static void target_control(struct target *t, struct fake_qp *qp,
 		rsp.opcode = ISCSI_OP_NOOP_IN;
 		break;
 	case ISCSI_OP_SCSI_TMFUNC:
-		rsp.opcode = ISCSI_OP_SCSI_TMFUNC_RSP;
-		break;
+		target_tmf_response(t, qp, pdu);
+		return;
 	case ISCSI_OP_LOGOUT:
 		rsp.opcode = ISCSI_OP_LOGOUT_RSP;
 		break;
@@ -335,6 +351,14 @@ void target_serve(struct target *t, struct fake_qp *qp,
 	}
 }
 
+/* A command of a test's own: they have an LBA. */
+static bool target_is_test_command(const struct fake_pdu *pdu)
+{
+	return pdu_opcode(pdu) == ISCSI_OP_SCSI_DATA_OUT ||
+	       (pdu_opcode(pdu) == ISCSI_OP_SCSI_CMD &&
+		get_unaligned_be64(pdu_cmd(pdu)->cdb + 2));
+}
+
 /* fake_hca's serve(): true if the message is dealt with. */
 static bool target_receive(struct fake_qp *qp, struct fake_pdu *pdu)
 {
@@ -350,8 +374,7 @@ static bool target_receive(struct fake_qp *qp, struct fake_pdu *pdu)
 	target_count(qp, pdu);
 	if (t->hold_all)
 		return false;
-	if (t->hold && (pdu_opcode(pdu) == ISCSI_OP_SCSI_CMD ||
-			pdu_opcode(pdu) == ISCSI_OP_SCSI_DATA_OUT))
+	if (t->hold && target_is_test_command(pdu))
 		return false;
 	target_serve(t, qp, pdu);
 	return true;

@@ -19,10 +19,12 @@
 
 struct target {
 	struct fake_hca		*hca;
-	bool			hold;		/* SCSI commands: to the inbox */
+	bool			hold;		/* the tests' commands: to the inbox */
 	bool			hold_all;	/* everything: to the inbox */
 	bool			no_remote_inv;	/* answer with a plain Send */
 	u16			window;		/* commands beyond the last seen */
+	u32			refused_tmfs;	/* task management, by function */
+	unsigned int		n_tmfs[16];	/* answered, by function */
 	struct fake_qp		*qp;		/* of the last message */
 	u8			*scratch;	/* one command's data */
 	struct list_head	writes;		/* waiting for unsolicited data */
