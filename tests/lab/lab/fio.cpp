@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lab/error.h"
+#include "lab/eventually.h"
 
 namespace lab {
 
@@ -12,8 +13,16 @@ using std::chrono::minutes;
 std::string fio_command(const std::string &disk, const std::string &rest)
 {
 	return fmt::format("cd /tmp && fio --name=lab --filename={} --direct=1 --ioengine=libaio "
-			   "--group_reporting {}",
+			   "--allow_file_create=0 --group_reporting {}",
 			   disk, rest);
+}
+
+void await_io(Vm &vm, const std::string &disk)
+{
+	const std::string in_flight = "awk '{print $9}' /sys/block/" + disk.substr(5) + "/stat";
+
+	if (!eventually([&] { return std::stoul(vm.output(in_flight)) > 0; }, std::chrono::seconds(60)))
+		fail("{}: no I/O begins", disk);
 }
 
 CommandResult verify_disk(Vm &vm, const std::string &disk, unsigned depth, const std::string &size)
@@ -44,7 +53,7 @@ FioFigures measure(Vm &vm, const std::string &disk, const std::string &mode, con
 // The writer's and the reader's areas do not overlap.
 BackgroundIo::BackgroundIo(Vm &vm, const std::string &disk, std::chrono::seconds length)
 	: vm_(vm),
-	  job_(vm.start(fmt::format("rm -f /tmp/gap*.log; cd /tmp && fio --direct=1 --ioengine=libaio "
+	  job_(vm.start(fmt::format("rm -f /tmp/gap*.log; cd /tmp && fio --allow_file_create=0 --direct=1 --ioengine=libaio "
 				    "--time_based --runtime={0} --filename={1} "
 				    "--name=writer --rw=randwrite --bs=4k --iodepth=4 --size=32M "
 				    "--verify=crc32c --verify_backlog=128 --verify_fatal=1 "

@@ -16,6 +16,9 @@ struct FioFigures {
 // A command line that all our uses have in common; `rest` is fio's own words.
 std::string fio_command(const std::string &disk, const std::string &rest);
 
+// fio takes seconds to start on an emulated CPU: returns when the disk has commands in flight.
+void await_io(Vm &vm, const std::string &disk);
+
 // Random writes of 512 B to 1 MiB, each read back and compared. (Not randrw: fio 3.33 reports
 // false errors with it.)
 CommandResult verify_disk(Vm &vm, const std::string &disk, unsigned depth,

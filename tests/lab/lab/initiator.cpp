@@ -103,7 +103,8 @@ std::string Login::disk_of(unsigned session, unsigned lun)
 	// The scan goes on after iscsiadm has returned.
 	if (!eventually([&] { return !(name = trimmed(initiator_->run(command).out)).empty(); }, seconds(20)))
 		fail("session {}: no disk for LUN {}", session, lun);
-	eventually([&] { return initiator_->run("test -b /dev/" + name).ok(); }, seconds(10));
+	if (!eventually([&] { return initiator_->run("test -b /dev/" + name).ok(); }, seconds(10)))
+		fail("session {}: /dev/{} is not a block device", session, name);
 	return "/dev/" + name;
 }
 

@@ -55,6 +55,7 @@ static pid_t spawn(const std::vector<std::string> &argv, const std::filesystem::
 	dup2(streams.in, 0);
 	dup2(streams.out, 1);
 	dup2(streams.err, 2);
+	close_range(3, ~0U, 0); // locks of whoever called us, for one
 	if (directory.empty() || !chdir(directory.c_str()))
 		execvp(words[0], words.data());
 	dprintf(2, "%s: %s\n", words[0], strerror(errno));

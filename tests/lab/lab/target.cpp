@@ -20,9 +20,10 @@ public:
 	{
 		text_ += fmt::format("ln -s '{}' '{}'\n", to, path);
 	}
+	// Without a newline: LIO would take it for a part of a user's name.
 	void set(const std::string &path, const std::string &value)
 	{
-		text_ += fmt::format("echo '{}' >'{}'\n", value, path);
+		text_ += fmt::format("printf %s '{}' >'{}'\n", value, path);
 	}
 	void command(const std::string &line) { text_ += line + "\n"; }
 	const std::string &text() const { return text_; }

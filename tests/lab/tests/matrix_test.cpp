@@ -60,7 +60,7 @@ TEST_P(Matrix, MovesTheDataThatWay)
 	if (ours()) {
 		Statistics before = login.statistics();
 		ASSERT_THAT(initiator().run("dd if=/dev/urandom of=" + disk +
-					    " bs=256k count=4 oflag=direct"),
+					    " bs=256k count=4 oflag=direct conv=nocreat"),
 			    Succeeded());
 		Statistics after = login.statistics();
 
