@@ -94,11 +94,11 @@ static struct iser_param iser_max_sectors_param = { &iser_max_sectors, 8, 32768 
 module_param_cb(max_sectors, &iser_param_ops, &iser_max_sectors_param, 0444);
 MODULE_PARM_DESC(max_sectors, "largest transfer in sectors of 512 bytes (8 to 32768, default 1024)");
 
-static bool iser_pi_enable;
+bool iser_pi_enable;
 module_param_named(pi_enable, iser_pi_enable, bool, 0444);
 MODULE_PARM_DESC(pi_enable, "T10 protection information where the device can do it (default N)");
 
-static int iser_pi_guard;
+int iser_pi_guard;
 static struct iser_param iser_pi_guard_param = { &iser_pi_guard, 0, 1 };
 module_param_cb(pi_guard, &iser_param_ops, &iser_pi_guard_param, 0444);
 MODULE_PARM_DESC(pi_guard, "T10 guard tag: 0 CRC (default), 1 IP checksum");
@@ -280,6 +280,9 @@ static bool iser_host_fits(struct Scsi_Host *shost, struct iser_conn *conn)
 	struct iser_device *device = conn->device;
 
 	return shost->max_sectors <= device->max_sectors &&
+	       !(scsi_host_get_prot(shost) & ~device->prot_caps) &&
+	       (!scsi_host_get_prot(shost) ||
+		scsi_host_get_guard(shost) == device->prot_guard) &&
 	       (shost->virt_boundary_mask & device->virt_boundary) ==
 	       device->virt_boundary;
 }
@@ -298,6 +301,15 @@ static void iser_host_limit(struct Scsi_Host *shost, struct iser_device *device)
 				    ISER_MR_PAGE_SIZE + 1);
 	shost->virt_boundary_mask = device->virt_boundary;
 	shost->max_segment_size = UINT_MAX;
+	if (device->prot_caps) {
+		shost->sg_prot_tablesize = shost->sg_tablesize;
+		scsi_host_set_prot(shost, device->prot_caps);
+		scsi_host_set_guard(shost, device->prot_guard);
+	} else if (iser_pi_enable && !device->lack_of_pi_said) {
+		device->lack_of_pi_said = true;
+		ibdev_info(device->ibdev,
+			   "iSER: pi_enable: no T10 protection information with this device, going on without\n");
+	}
 }
 
 static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
@@ -326,9 +338,6 @@ static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 	if (err)
 		goto out_free_host;
 	iser_host_limit(shost, conn->device);
-	if (iser_pi_enable)
-		dev_info_once(&conn->ibdev->dev,
-			      "pi_enable: no T10 protection information with this device, going on without\n");
 	iser_conn_unlock_setup(conn);
 	cmds = iscsi_host_get_max_scsi_cmds(shost, cmds_max);
 	if (cmds < 0)
@@ -485,6 +494,11 @@ static int iser_start_dataouts(struct iser_conn *conn, struct iscsi_conn *iscsi_
 	u32 segment = min(iscsi_conn->max_xmit_dlength, ISCSI_DEF_MAX_RECV_SEG_LEN);
 	u32 immediate, unsolicited, count;
 
+	/* Protection information is made and checked where data is registered. */
+	if (scsi_host_get_prot(session->host)) {
+		session->imm_data_en = 0;
+		session->initial_r2t_en = 1;
+	}
 	if (!segment)
 		return session->imm_data_en || !session->initial_r2t_en ? -EINVAL : 0;
 	iscsi_conn->max_xmit_dlength = segment;
@@ -496,7 +510,7 @@ static int iser_start_dataouts(struct iser_conn *conn, struct iscsi_conn *iscsi_
 	count = DIV_ROUND_UP(unsolicited - immediate, segment);
 	if (!count)
 		return 0;
-	if (count + ISER_CMD_WRS + ISER_CONTROL_WRS > conn->sq_size) {
+	if (count + conn->cmd_wrs + ISER_CONTROL_WRS > conn->sq_size) {
 		iscsi_conn_printk(KERN_ERR, iscsi_conn,
 				  "iSER: FirstBurstLength %u in segments of %u needs more send queue than there is (%u)\n",
 				  session->first_burst, segment, conn->sq_size);
@@ -895,6 +909,7 @@ static struct iscsi_transport iser_transport = {
 	.alloc_pdu		= iser_alloc_pdu,
 	.xmit_task		= iser_xmit_task,
 	.cleanup_task		= iser_cleanup_task,
+	.check_protection	= iser_check_protection,
 	.session_recovery_timedout = iscsi_session_recovery_timedout,
 	.ep_connect		= iser_ep_connect,
 	.ep_poll		= iser_ep_poll,

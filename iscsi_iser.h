@@ -60,6 +60,7 @@
 #define ISER_CMDS_MAX		512	/* tasks of a session at the most */
 #define ISER_SEND_SGES		6	/* header, and data sent from its own pages */
 #define ISER_CMD_WRS		3	/* REG_MR, SEND, LOCAL_INV */
+#define ISER_PI_CMD_WRS		6	/* an integrity registration takes up to four */
 #define ISER_CONTROL_WRS	16	/* send queue entries that commands leave free */
 #define ISER_UNEXPECTED_PDUS	24	/* receives beyond one for each task */
 #define ISER_LOGIN_RECVS	16	/* receives before the session is known */
@@ -96,6 +97,9 @@ struct iser_device {
 	u32			send_sges;	/* I */
 	unsigned long		virt_boundary;	/* I: what a scatter list has to honour */
 	u32			max_sectors;	/* I: of 512 bytes, in one command */
+	u32			prot_caps;	/* I: SHOST_DIF_*, SHOST_DIX_*; 0: no T10-PI */
+	unsigned char		prot_guard;	/* I: SHOST_DIX_GUARD_* */
+	bool			lack_of_pi_said; /* in create_session, one at a time */
 
 	spinlock_t		conns_lock;	/* for the next two */
 	bool			removing;	/* conns_lock: takes no connection */
@@ -130,6 +134,9 @@ struct iser_io {
 	struct scatterlist	*sg;		/* mapped data; NULL: none is mapped */
 	int			sg_count;	/* entries of it before mapping */
 	int			dma_count;	/* and after */
+	struct scatterlist	*prot_sg;	/* mapped protection information, or NULL */
+	int			prot_count;	/* entries of it before mapping */
+	int			prot_dma_count;	/* and after */
 	enum dma_data_direction	dir;
 	u32			length;		/* EDTL */
 	u32			sq_wrs;		/* send queue entries reserved */
@@ -138,10 +145,12 @@ struct iser_io {
 	u32			text_len;	/* 0: none is mapped */
 
 	struct ib_mr		*mr;		/* I: NULL in discovery sessions */
+	struct ib_mr		*pi_mr;		/* I: for protected commands; NULL: none */
+	bool			pi_unchecked;	/* its status has not been asked for */
 	struct ib_cqe		send_cqe;	/* last SEND */
 	struct ib_cqe		early_cqe;	/* what precedes it: heard only on errors */
 	struct ib_cqe		inv_cqe;	/* LOCAL_INV */
-	struct ib_reg_wr	reg_wr;
+	struct ib_reg_wr	reg_wr;		/* its mr is the one in use */
 	struct ib_send_wr	send_wr;
 	struct ib_sge		sge[ISER_SEND_SGES];
 };
@@ -228,6 +237,7 @@ struct iser_conn {
 	u32			num_ios;	/* I */
 	u32			sq_size;	/* I */
 	u32			data_sges;	/* I: of a SEND, beside the header's */
+	u32			cmd_wrs;	/* I: what a command may take of the SQ */
 	u32			sq_posted;	/* F: entries reserved so far */
 	u32			sq_done;	/* C: entries given back so far */
 	struct iser_dataout	*dataouts;	/* I: from start_conn on */
@@ -285,6 +295,8 @@ struct iser_task {
 
 /* iscsi_iser.c */
 extern int iser_max_sectors;
+extern bool iser_pi_enable;
+extern int iser_pi_guard;
 extern int iser_ack_timeout;
 extern int iser_tos;
 extern int iser_port_down_grace_ms;
@@ -336,6 +348,7 @@ int iser_io_map(struct iser_io *io, struct scsi_cmnd *sc);
 int iser_io_map_text(struct iser_io *io, void *text, u32 len);
 void iser_io_unmap(struct iser_io *io);
 int iser_io_register(struct iser_io *io, int access);
+u8 iser_check_protection(struct iscsi_task *task, sector_t *sector);
 void iser_io_invalidate(struct iser_io *io);
 void iser_io_invalidate_failed(struct iser_io *io);
 

@@ -141,6 +141,29 @@ static void iser_device_event(struct ib_event_handler *handler, struct ib_event 
 	spin_unlock(&device->conns_lock);
 }
 
+/* T10-PI: advertise what the device can do with the guard that was asked for. */
+static void iser_device_query_pi(struct iser_device *device)
+{
+	const struct ib_device_attr *attrs = &device->ibdev->attrs;
+	int guard = iser_pi_guard ? IB_GUARD_T10DIF_CSUM : IB_GUARD_T10DIF_CRC;
+
+	if (!iser_pi_enable || !(attrs->kernel_cap_flags & IBK_INTEGRITY_HANDOVER) ||
+	    attrs->max_pi_fast_reg_page_list_len < 2 || !(attrs->sig_guard_cap & guard))
+		return;
+	if (attrs->sig_prot_cap & IB_PROT_T10DIF_TYPE_1)
+		device->prot_caps |= SHOST_DIF_TYPE1_PROTECTION | SHOST_DIX_TYPE1_PROTECTION;
+	if (attrs->sig_prot_cap & IB_PROT_T10DIF_TYPE_2)
+		device->prot_caps |= SHOST_DIF_TYPE2_PROTECTION | SHOST_DIX_TYPE2_PROTECTION;
+	if (attrs->sig_prot_cap & IB_PROT_T10DIF_TYPE_3)
+		device->prot_caps |= SHOST_DIF_TYPE3_PROTECTION | SHOST_DIX_TYPE3_PROTECTION;
+	if (!device->prot_caps)
+		return;
+	/* Integrity from the application to the HCA, whatever the disk. */
+	device->prot_caps |= SHOST_DIX_TYPE0_PROTECTION;
+	device->prot_guard = iser_pi_guard ? SHOST_DIX_GUARD_IP : SHOST_DIX_GUARD_CRC;
+	device->mr_pages = min(device->mr_pages, attrs->max_pi_fast_reg_page_list_len);
+}
+
 /* Derive what a connection may ask of the device. False: too little for iSER. */
 static bool iser_device_query(struct iser_device *device)
 {
@@ -174,6 +197,7 @@ static bool iser_device_query(struct iser_device *device)
 	}
 	/* A buffer that starts inside a page needs one page more than its size. */
 	device->mr_pages = attrs->max_fast_reg_page_list_len;
+	iser_device_query_pi(device);
 	device->max_sectors = min_t(u64, iser_max_sectors,
 				    (u64)(device->mr_pages - 1) *
 				    (ISER_MR_PAGE_SIZE / SECTOR_SIZE));

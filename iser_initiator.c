@@ -358,7 +358,7 @@ static const char *iser_handle_scsi_response(struct iser_rx *rx, struct ib_wc *w
 		return "a response is for nothing that waits for one";
 	trace_iser_io_response(conn, rsp, invalidated);
 	if (unlikely(invalidated && (!(owned & (ISER_IO_RKEY | ISER_IO_INV)) ||
-				     wc->ex.invalidate_rkey != io->mr->rkey)))
+				     wc->ex.invalidate_rkey != io->reg_wr.mr->rkey)))
 		return "a response invalidated an rkey that is not its command's";
 	if (owned)
 		iser_count_response(conn, io, rsp);
@@ -516,7 +516,6 @@ void iser_io_init(struct iser_io *io)
 	io->early_cqe.done = iser_early_done;
 	io->inv_cqe.done = iser_inv_done;
 	io->reg_wr.wr.wr_cqe = &io->early_cqe;
-	io->reg_wr.wr.opcode = IB_WR_REG_MR;
 	io->reg_wr.wr.next = &io->send_wr;
 	io->send_wr.opcode = IB_WR_SEND;
 	io->send_wr.sg_list = io->sge;
@@ -600,9 +599,9 @@ static int iser_io_fill_sges_mr(struct iser_io *io, struct ib_sge *sge, u32 offs
 
 	if (n)
 		return n;
-	sge->addr = io->mr->iova + offset;
+	sge->addr = io->reg_wr.mr->iova + offset;
 	sge->length = len;
-	sge->lkey = io->mr->lkey;
+	sge->lkey = io->reg_wr.mr->lkey;
 	return 1;
 }
 
@@ -618,7 +617,7 @@ static int iser_prepare_dataouts(struct iser_io *io)
 
 	/* READ_ONCE() pairs with WRITE_ONCE() in iser_dataouts_done(). */
 	if (conn->dataouts_posted - READ_ONCE(conn->dataouts_done) + count >
-	    conn->num_dataouts || !iser_sq_has_room(conn, ISER_CMD_WRS + count + ISER_CONTROL_WRS))
+	    conn->num_dataouts || !iser_sq_has_room(conn, conn->cmd_wrs + count + ISER_CONTROL_WRS))
 		return -EAGAIN;
 	for (i = 0; i < count; i++) {
 		struct iser_dataout *dataout =
@@ -681,8 +680,8 @@ static int iser_prepare_write(struct iser_io *io)
 			iser_io_fill_sges_mr(io, io->sge + 1, 0, immediate);
 	if (io->length > sent) {
 		iser->flags |= ISER_WSV;
-		iser->write_stag = cpu_to_be32(io->mr->rkey);
-		iser->write_va = cpu_to_be64(io->mr->iova + sent);
+		iser->write_stag = cpu_to_be32(io->reg_wr.mr->rkey);
+		iser->write_va = cpu_to_be64(io->reg_wr.mr->iova + sent);
 	}
 	if (unsolicited) {
 		err = iser_prepare_dataouts(io);
@@ -701,8 +700,8 @@ static int iser_prepare_read(struct iser_io *io)
 	if (err)
 		return err;
 	iser->flags |= ISER_RSV;
-	iser->read_stag = cpu_to_be32(io->mr->rkey);
-	iser->read_va = cpu_to_be64(io->mr->iova);
+	iser->read_stag = cpu_to_be32(io->reg_wr.mr->rkey);
+	iser->read_va = cpu_to_be64(io->reg_wr.mr->iova);
 	return ISER_IO_SEND | ISER_IO_RKEY;
 }
 
@@ -711,11 +710,11 @@ static int iser_prepare_command(struct iser_io *io, struct scsi_cmnd *sc)
 {
 	int err;
 
-	if (unlikely(!iser_sq_has_room(io->conn, ISER_CMD_WRS + ISER_CONTROL_WRS)))
+	if (unlikely(!iser_sq_has_room(io->conn, io->conn->cmd_wrs + ISER_CONTROL_WRS)))
 		return -EAGAIN;
-	io->sq_wrs = ISER_CMD_WRS;
+	io->sq_wrs = io->conn->cmd_wrs;
 	io->dir = sc->sc_data_direction;
-	io->length = scsi_bufflen(sc);
+	io->length = scsi_transfer_length(sc);
 	io->no_response = false;
 	io->send_cqe.done = iser_send_done;
 	if (!io->length)

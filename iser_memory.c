@@ -22,6 +22,7 @@
  */
 #include <linux/log2.h>
 #include <linux/slab.h>
+#include <linux/t10-pi.h>
 
 #include "iscsi_iser.h"
 #include "iser_trace.h"
@@ -158,7 +159,7 @@ void iser_conn_free_ios(struct iser_conn *conn)
 }
 
 /**
- * iser_conn_alloc_mrs - make one MR for each I/O slot
+ * iser_conn_alloc_mrs - make the MRs of each I/O slot
  * @conn: coupled connection
  *
  * Context: process; the connection's setup_work.
@@ -178,6 +179,12 @@ int iser_conn_alloc_mrs(struct iser_conn *conn)
 			return PTR_ERR(mr);
 		conn->ios[i].reg_wr.mr = mr;
 		conn->ios[i].mr = mr;
+		if (device->prot_caps) {
+			mr = ib_alloc_mr_integrity(conn->pd, pages, pages);
+			if (IS_ERR(mr))
+				return PTR_ERR(mr);
+			conn->ios[i].pi_mr = mr;
+		}
 		if (READ_ONCE(conn->state) != ISER_CONN_UP)
 			return -ESHUTDOWN;
 	}
@@ -192,11 +199,14 @@ void iser_conn_free_mrs(struct iser_conn *conn)
 {
 	u32 i;
 
-	for (i = 0; i < conn->num_ios; i++)
-		if (conn->ios[i].mr) {
+	for (i = 0; i < conn->num_ios; i++) {
+		if (conn->ios[i].mr)
 			ib_dereg_mr(conn->ios[i].mr);
-			conn->ios[i].mr = NULL;
-		}
+		if (conn->ios[i].pi_mr)
+			ib_dereg_mr(conn->ios[i].pi_mr);
+		conn->ios[i].mr = NULL;
+		conn->ios[i].pi_mr = NULL;
+	}
 }
 
 /**
@@ -375,13 +385,28 @@ void iser_conn_unmap_buffers(struct iser_conn *conn)
 	iser_hdrs_unmap(conn->ibdev, conn->dataout_hdrs);
 }
 
+static int iser_io_map_prot(struct iser_io *io, struct scsi_cmnd *sc)
+{
+	int count = scsi_prot_sg_count(sc);
+	int mapped;
+
+	mapped = ib_dma_map_sg(io->conn->ibdev, scsi_prot_sglist(sc), count, io->dir);
+	if (mapped <= 0)
+		return -ENOMEM;
+	io->prot_sg = scsi_prot_sglist(sc);
+	io->prot_count = count;
+	io->prot_dma_count = mapped;
+	return 0;
+}
+
 /**
  * iser_io_map - map the data of a SCSI command
  * @io: slot of the command
  * @sc: the command, with data
  *
  * Context: xmit_task, frwd_lock held.
- * Return: 0, or -ENOMEM: send nothing, libiscsi tries again.
+ * Return: 0, or -ENOMEM: send nothing, libiscsi tries again; what is mapped is
+ * for iser_io_unmap().
  */
 int iser_io_map(struct iser_io *io, struct scsi_cmnd *sc)
 {
@@ -394,7 +419,7 @@ int iser_io_map(struct iser_io *io, struct scsi_cmnd *sc)
 	io->sg = scsi_sglist(sc);
 	io->sg_count = count;
 	io->dma_count = mapped;
-	return 0;
+	return scsi_prot_sg_count(sc) ? iser_io_map_prot(io, sc) : 0;
 }
 
 /**
@@ -434,10 +459,120 @@ void iser_io_unmap(struct iser_io *io)
 		ib_dma_unmap_sg(io->conn->ibdev, io->sg, io->sg_count, io->dir);
 		io->sg = NULL;
 	}
+	if (unlikely(io->prot_sg)) {
+		ib_dma_unmap_sg(io->conn->ibdev, io->prot_sg, io->prot_count, io->dir);
+		io->prot_sg = NULL;
+	}
 	if (unlikely(io->text_len)) {
 		ib_dma_unmap_single(io->conn->ibdev, io->text_dma, io->text_len,
 				    DMA_TO_DEVICE);
 		io->text_len = 0;
+	}
+}
+
+static void iser_pi_set_domain(struct ib_sig_domain *domain, struct scsi_cmnd *sc,
+			       enum ib_t10_dif_bg_type guard)
+{
+	domain->sig_type = IB_SIG_TYPE_T10_DIF;
+	domain->sig.dif.bg_type = guard;
+	domain->sig.dif.pi_interval = scsi_prot_interval(sc);
+	domain->sig.dif.ref_tag = scsi_prot_ref_tag(sc);
+	domain->sig.dif.ref_remap = sc->prot_flags & SCSI_PROT_REF_INCREMENT;
+	/* All ones in the tags switch the checks of a sector off (SBC-4, 4.21). */
+	domain->sig.dif.apptag_check_mask = 0xffff;
+	domain->sig.dif.app_escape = true;
+	domain->sig.dif.ref_escape = scsi_get_prot_type(sc) == SCSI_PROT_DIF_TYPE3;
+}
+
+/* Where there is protection information: on the wire, in this memory, or both. */
+static void iser_pi_set_attrs(struct ib_sig_attrs *attrs, struct scsi_cmnd *sc)
+{
+	enum ib_t10_dif_bg_type guard = sc->prot_flags & SCSI_PROT_IP_CHECKSUM ?
+					IB_T10DIF_CSUM : IB_T10DIF_CRC;
+	unsigned char op = scsi_get_prot_op(sc);
+
+	memset(attrs, 0, sizeof(*attrs));
+	attrs->mem.sig_type = IB_SIG_TYPE_NONE;
+	attrs->wire.sig_type = IB_SIG_TYPE_NONE;
+	if (op != SCSI_PROT_READ_STRIP && op != SCSI_PROT_WRITE_INSERT)
+		iser_pi_set_domain(&attrs->mem, sc, guard);
+	if (op != SCSI_PROT_READ_INSERT && op != SCSI_PROT_WRITE_STRIP)
+		iser_pi_set_domain(&attrs->wire, sc, IB_T10DIF_CRC);
+	if (sc->prot_flags & SCSI_PROT_GUARD_CHECK)
+		attrs->check_mask |= IB_SIG_CHECK_GUARD;
+	if (sc->prot_flags & SCSI_PROT_REF_CHECK)
+		attrs->check_mask |= IB_SIG_CHECK_REFTAG;
+}
+
+/* A status that was not asked for, as of an aborted command, must be fetched. */
+static int iser_pi_status(struct iser_io *io, struct ib_mr_status *status)
+{
+	io->pi_unchecked = false;
+	return ib_check_mr_status(io->pi_mr, IB_MR_CHECK_SIG_STATUS, status);
+}
+
+static int iser_io_register_pi(struct iser_io *io, int access)
+{
+	struct ib_mr *mr = io->pi_mr;
+	struct ib_mr_status status;
+	int err;
+
+	if (!mr)
+		return -EOPNOTSUPP;
+	if (io->pi_unchecked)
+		iser_pi_status(io, &status);
+	err = ib_map_mr_sg_pi(mr, io->sg, io->dma_count, NULL, io->prot_sg,
+			      io->prot_sg ? io->prot_dma_count : 0, NULL,
+			      ISER_MR_PAGE_SIZE);
+	if (err)
+		return err < 0 ? err : -EINVAL;
+	iser_pi_set_attrs(mr->sig_attrs, io->task->sc);
+	ib_update_fast_reg_key(mr, ib_inc_rkey(mr->rkey));
+	io->pi_unchecked = true;
+	io->reg_wr.wr.opcode = IB_WR_REG_MR_INTEGRITY;
+	io->reg_wr.mr = mr;
+	io->reg_wr.key = mr->rkey;
+	/* The HCA itself writes what it inserts or strips. */
+	io->reg_wr.access = access | IB_ACCESS_LOCAL_WRITE;
+	trace_iser_mr_register(io);
+	return 0;
+}
+
+/**
+ * iser_check_protection - what the HCA found about a command's integrity
+ * @task: protected command whose response has come
+ * @sector: set to the first bad one if there is one
+ *
+ * Context: back_lock held.
+ * Return: 0, or the additional sense code qualifier: 1 guard, 2 application tag,
+ * 3 reference tag.
+ */
+u8 iser_check_protection(struct iscsi_task *task, sector_t *sector)
+{
+	struct iser_io *io = ((struct iser_task *)task->dd_data)->io;
+	struct scsi_cmnd *sc = task->sc;
+	struct ib_mr_status status;
+	u64 offset;
+
+	if (!io->pi_unchecked)
+		return 0;
+	*sector = scsi_get_lba(sc);
+	/* Data of unknown integrity is bad data. */
+	if (iser_pi_status(io, &status))
+		return 1;
+	if (!(status.fail_status & IB_MR_CHECK_SIG_STATUS))
+		return 0;
+	/* The offset counts sectors with their eight bytes of protection. */
+	offset = status.sig_err.sig_err_offset;
+	do_div(offset, scsi_prot_interval(sc) + sizeof(struct t10_pi_tuple));
+	*sector += offset;
+	switch (status.sig_err.err_type) {
+	case IB_SIG_BAD_REFTAG:
+		return 3;
+	case IB_SIG_BAD_APPTAG:
+		return 2;
+	default:
+		return 1;
 	}
 }
 
@@ -456,10 +591,14 @@ int iser_io_register(struct iser_io *io, int access)
 	struct ib_mr *mr = io->mr;
 	int n;
 
+	if (unlikely(io->task->protected))
+		return iser_io_register_pi(io, access);
 	n = ib_map_mr_sg(mr, io->sg, io->dma_count, NULL, ISER_MR_PAGE_SIZE);
 	if (unlikely(n != io->dma_count))
 		return n < 0 ? n : -EINVAL;
 	ib_update_fast_reg_key(mr, ib_inc_rkey(mr->rkey));
+	io->reg_wr.wr.opcode = IB_WR_REG_MR;
+	io->reg_wr.mr = mr;
 	io->reg_wr.key = mr->rkey;
 	io->reg_wr.access = access;
 	trace_iser_mr_register(io);
@@ -493,7 +632,7 @@ void iser_io_invalidate(struct iser_io *io)
 		.wr_cqe = &io->inv_cqe,
 		.opcode = IB_WR_LOCAL_INV,
 		.send_flags = IB_SEND_SIGNALED,
-		.ex.invalidate_rkey = io->mr->rkey,
+		.ex.invalidate_rkey = io->reg_wr.mr->rkey,
 	};
 	struct iser_conn *conn = io->conn;
 	int err;

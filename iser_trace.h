@@ -247,9 +247,9 @@ TRACE_EVENT(iser_mr_register,
 	TP_fast_assign(
 		__entry->conn = io->conn->id;
 		__entry->itt = (__force u32)io->hdr->bhs.itt;
-		__entry->rkey = io->mr->rkey;
-		__entry->iova = io->mr->iova;
-		__entry->length = io->mr->length;
+		__entry->rkey = io->reg_wr.mr->rkey;
+		__entry->iova = io->reg_wr.mr->iova;
+		__entry->length = io->reg_wr.mr->length;
 		__entry->access = io->reg_wr.access;
 	),
 	TP_printk("conn=%u itt=0x%08x rkey=0x%08x iova=0x%llx length=%llu access=0x%x",
@@ -268,7 +268,7 @@ TRACE_EVENT(iser_mr_invalidate,
 	TP_fast_assign(
 		__entry->conn = io->conn->id;
 		__entry->itt = (__force u32)io->hdr->bhs.itt;
-		__entry->rkey = io->mr->rkey;
+		__entry->rkey = io->reg_wr.mr->rkey;
 	),
 	TP_printk("conn=%u itt=0x%08x rkey=0x%08x", __entry->conn, __entry->itt,
 		  __entry->rkey)

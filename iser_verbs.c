@@ -438,6 +438,11 @@ static int iser_conn_create_qp(struct iser_conn *conn)
 	struct ib_cq *cq;
 	int err;
 
+	conn->cmd_wrs = ISER_CMD_WRS;
+	if (device->prot_caps) {
+		conn->cmd_wrs = ISER_PI_CMD_WRS;
+		attr.create_flags = IB_QP_CREATE_INTEGRITY_EN;
+	}
 	pd = ib_alloc_pd(conn->ibdev, 0);
 	if (IS_ERR(pd))
 		return PTR_ERR(pd);
