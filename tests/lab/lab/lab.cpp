@@ -96,13 +96,15 @@ for n in 0 1; do
 	tc qdisc add dev eth$n clsact
 	# Without a carrier a packet gets lost, as on a wire, instead of failing: NOTES.md
 	tc filter add dev eth$n egress protocol all prio 1 u32 match mark 0 0xffffffff \
-		action skbedit mark 77 pipe action mirred egress redirect dev eth$n
+		action skbedit mark 77 pipe action mirred egress mirror dev eth$n pipe action trap
 	rdma link add rxe$n type rxe netdev eth$n
 done)",
 				      vm.name(), number, number));
 	}
+	// A task that waits half a minute is stuck here (the target's may wait for a held disk).
 	// iscsid looks for its lock directory and does not make it.
 	initiator_->output(R"(set -e
+echo 30 >/proc/sys/kernel/hung_task_timeout_secs
 echo InitiatorName=iqn.1993-08.org.debian:01:lab >/etc/iscsi/initiatorname.iscsi
 mkdir -p /run/lock/iscsi
 iscsid)");
