@@ -56,7 +56,8 @@ static FailoverRound run_round(Vm &initiator, Multipath &multipath, Path path)
 	const CommandResult result = io.wait();
 	result.checked();
 	round.gap = io.longest_gap();
-	round.io_went_on = round.gap < kCableOut / 2;
+	round.slowest = io.slowest_read();
+	round.io_went_on = round.slowest < kCableOut / 2;
 	return round;
 }
 
@@ -77,8 +78,10 @@ FailoverReport pull_cables(Lab &lab, unsigned rounds, const Progress &progress)
 					     i + 1, rounds, i % 2 ? "B" : "A", kCableOut.count()));
 			report.rounds.push_back(run_round(initiator, multipath, path));
 			report.longest_gap = std::max(report.longest_gap, report.rounds.back().gap);
-			progress(fmt::format("longest gap {:.2f} s, both paths back {:.1f} s after plugging in",
+			report.slowest_read = std::max(report.slowest_read, report.rounds.back().slowest);
+			progress(fmt::format("longest gap {:.2f} s, slowest read {:.2f} s, both paths back {:.1f} s after plugging in",
 					     report.rounds.back().gap.count(),
+					     report.rounds.back().slowest.count(),
 					     report.rounds.back().recovery.count()));
 		}
 		report.io_verified = true;
@@ -95,8 +98,9 @@ std::string FailoverReport::story() const
 	std::string text;
 
 	for (const FailoverRound &round : rounds)
-		text += fmt::format("  path {} pulled: longest gap {:.2f} s, {} ({:.1f} s)\n",
+		text += fmt::format("  path {} pulled: longest gap {:.2f} s, slowest read {:.2f} s, {} ({:.1f} s)\n",
 				    round.pulled == Path::A ? "A" : "B", round.gap.count(),
+				    round.slowest.count(),
 				    round.both_paths_back ? "both paths back" : "path did NOT come back",
 				    round.recovery.count());
 	if (!io_story.empty())

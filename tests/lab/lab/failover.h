@@ -13,6 +13,7 @@ namespace lab {
 struct FailoverRound {
 	Path pulled;
 	Seconds gap{};        // the longest time without a completed read, this round
+	Seconds slowest{};    // the longest that one read took
 	bool io_went_on = false;
 	bool both_paths_back = false;
 	Seconds recovery{};   // from plugging in to both paths ready
@@ -20,7 +21,7 @@ struct FailoverRound {
 
 struct FailoverReport {
 	std::vector<FailoverRound> rounds;
-	Seconds longest_gap{};
+	Seconds longest_gap{}, slowest_read{};
 	bool io_verified = false;
 	std::string io_story;  // fio's, if it failed
 	std::string lost;      // why the scenario ended early

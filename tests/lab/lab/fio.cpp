@@ -71,9 +71,10 @@ Seconds BackgroundIo::longest_gap()
 					    "END {print most / 1000}'")));
 }
 
-double BackgroundIo::reads()
+Seconds BackgroundIo::slowest_read()
 {
-	return std::stod(vm_.output("cat /tmp/gap_clat.*.log | wc -l"));
+	return Seconds(std::stod(vm_.output("cat /tmp/gap_clat.*.log | awk -F, '$2 > most {most = $2} "
+					    "END {print most / 1000000000}'")));
 }
 
 } // namespace lab

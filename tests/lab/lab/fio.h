@@ -38,7 +38,8 @@ public:
 	CommandResult wait() { return job_.wait(); }
 	// The longest time in which no read was completed; after the end.
 	Seconds longest_gap();
-	double reads();
+	// The longest that one read took; a path that is not yet given up holds its own.
+	Seconds slowest_read();
 
 private:
 	Vm &vm_;

@@ -24,6 +24,7 @@ TEST_F(Failover, IoGoesOnWhenTheCableIsPulledAndBothPathsComeBack)
 	});
 
 	RecordProperty("longest_gap_s", fmt::format("{:.2f}", report.longest_gap.count()));
+	RecordProperty("slowest_read_s", fmt::format("{:.2f}", report.slowest_read.count()));
 	std::cout << report.story();
 	if (!ours())
 		return; // shown, not judged

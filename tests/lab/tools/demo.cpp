@@ -9,6 +9,7 @@
 
 #include "lab/console.h"
 #include "lab/error.h"
+#include "lab/eventually.h"
 #include "lab/failover.h"
 #include "lab/fio.h"
 #include "lab/initiator.h"
@@ -68,8 +69,8 @@ static void show_failover(Story &story, Lab &lab)
 	if (report.rounds.empty() || !report.rounds[0].both_paths_back)
 		throw Error("failover failed:\n" + report.story());
 	story.remember("cable pulled under dm-multipath",
-		       fmt::format("I/O stood still for {:.2f} s at most, data verified",
-				   report.longest_gap.count()));
+		       fmt::format("longest gap {:.2f} s, slowest read {:.2f} s, data verified",
+				   report.longest_gap.count(), report.slowest_read.count()));
 	story.remember("cable plugged in again",
 		       fmt::format("both paths ready after {:.1f} s", report.rounds[0].recovery.count()));
 }
@@ -98,7 +99,9 @@ static void play(Story &story, const std::filesystem::path &directory, const std
 		show_io(story, initiator, login->disk());
 	}
 	show_failover(story, *lab);
-	lab->remove_module().checked();
+	// udev may still have one of the disks open.
+	if (!eventually([&] { return lab->remove_module().ok(); }, std::chrono::seconds(10)))
+		lab->remove_module().checked();
 	story.remember("logged out, rmmod ib_iser", "nothing in use");
 	if (!console.complaints().empty())
 		throw Error("the kernel complained: " + console.complaints().front());
