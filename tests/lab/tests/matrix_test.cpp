@@ -74,6 +74,29 @@ TEST_P(Matrix, MovesTheDataThatWay)
 		    Succeeded());
 }
 
+class Refused : public LabTest {};
+
+// 16 MiB of unsolicited data in segments of 512 bytes is more than a send queue can ever hold.
+TEST_F(Refused, WhatTheSendQueueCouldNeverHold)
+{
+	LioParameters parameters(target(), {{"InitialR2T", "No"},
+					    {"ImmediateData", "No"},
+					    {"FirstBurstLength", "16776192"},
+					    {"MaxBurstLength", "16776192"}});
+	const CommandResult login =
+		Login::attempt(initiator(), kPlainTarget, portal(Path::A),
+			       {{"node.session.iscsi.InitialR2T", "No"},
+				{"node.session.iscsi.FirstBurstLength", "16776192"},
+				{"node.session.iscsi.MaxBurstLength", "16776192"},
+				{"node.conn[0].iscsi.MaxXmitDataSegmentLength", "512"}});
+
+	if (!ours())
+		GTEST_SKIP() << "only our module is known to say so";
+	EXPECT_FALSE(login.ok());
+	EXPECT_NE(initiator_console_->text().find("needs more send queue than there is"),
+		  std::string::npos);
+}
+
 INSTANTIATE_TEST_SUITE_P(Rows, Matrix, testing::ValuesIn(kRows),
 			 [](const auto &row) { return std::string(row.param.name); });
 
