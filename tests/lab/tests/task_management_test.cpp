@@ -60,24 +60,43 @@ TEST_F(TimedOut, CommandIsAbortedAndRepeated)
 	EXPECT_THAT(verify_disk(initiator(), login.disk(), 4, "4M"), Succeeded());
 }
 
-TEST_F(TimedOut, AbortsEndInARecoveredSessionWhenTheTargetNeverAnswers)
+class FrozenMachine {
+public:
+	explicit FrozenMachine(Vm &vm) : vm_(vm) { vm.freeze(); }
+	~FrozenMachine() { vm_.thaw(); }
+
+private:
+	Vm &vm_;
+};
+
+// Not with a held disk: LIO never finishes closing a connection with an aborted command (NOTES.md).
+TEST_F(TimedOut, AbortsEndInARecoveredSessionWhenTheTargetIsSilent)
 {
-	// Shorter patience than iscsid's 15, 30 and 30 s brings the error handler to its last step.
-	Login login(initiator(), kHeldTarget, portal(Path::A),
-		    {{"node.session.err_timeo.abort_timeout", "3"},
+	// Neither pings nor long patience: the SCSI error handler is what notices.
+	Login login(initiator(), kPlainTarget, portal(Path::A),
+		    {{"node.conn[0].timeo.noop_out_interval", "0"},
+		     {"node.conn[0].timeo.noop_out_timeout", "0"},
+		     {"node.session.err_timeo.abort_timeout", "3"},
 		     {"node.session.err_timeo.lu_reset_timeout", "3"},
 		     {"node.session.err_timeo.tgt_reset_timeout", "3"}});
-	Job read = read_while_held(login);
+	const std::string disk = login.disk();
 
-	EXPECT_TRUE(eventually(
-		[&] {
-			return initiator_console_->text().find("detected conn error") != std::string::npos;
-		},
-		seconds(90)))
-		<< "the session was not given up";
-	held_->release();
+	initiator().output("echo 3 >/sys/block/" + disk.substr(5) + "/device/timeout");
+	Job read = [&] {
+		const FrozenMachine frozen(target());
+		Job job = initiator().start("dd if=" + disk + " of=/dev/null bs=4k count=4 iflag=direct");
+
+		EXPECT_TRUE(eventually(
+			[&] {
+				return initiator_console_->text().find("detected conn error") !=
+				       std::string::npos;
+			},
+			seconds(90)))
+			<< "the session was not given up";
+		return job;
+	}();
 	EXPECT_THAT(read.wait(), Succeeded());
-	EXPECT_THAT(verify_disk(initiator(), login.disk(), 4, "4M"), Succeeded());
+	EXPECT_THAT(verify_disk(initiator(), disk, 4, "4M"), Succeeded());
 }
 
 } // namespace lab
