@@ -138,6 +138,9 @@ Multipath::Multipath(Vm &initiator, const std::string &disk) : initiator_(initia
 	if (!eventually([&] { return active_paths() == 2; }, seconds(60), seconds(1)))
 		fail("multipathd made no map with two paths:\n{}",
 		     initiator.run("multipath -ll; multipathd show paths").both());
+	// udev makes the name later than multipathd the map.
+	if (!eventually([&] { return initiator.run("test -b " + device()).ok(); }, seconds(30)))
+		fail("{} is not a block device", device());
 }
 
 Multipath::~Multipath()
