@@ -41,8 +41,9 @@ private:
 static FailoverRound run_round(Vm &initiator, Multipath &multipath, Path path)
 {
 	FailoverRound round{.pulled = path};
-	BackgroundIo io(initiator, multipath.device(), kCableOut + seconds(15));
+	BackgroundIo io(initiator, multipath.device(), kCableOut + seconds(12));
 
+	await_io(initiator, multipath.device());
 	std::this_thread::sleep_for(seconds(3));
 	{
 		CableOut out(initiator, path);

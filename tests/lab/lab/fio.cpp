@@ -19,7 +19,8 @@ std::string fio_command(const std::string &disk, const std::string &rest)
 
 void await_io(Vm &vm, const std::string &disk)
 {
-	const std::string in_flight = "awk '{print $9}' /sys/block/" + disk.substr(5) + "/stat";
+	const std::string in_flight = fmt::format(
+		"awk '{{print $9}}' /sys/block/$(basename $(readlink -f {}))/stat", disk);
 
 	if (!eventually([&] { return std::stoul(vm.output(in_flight)) > 0; }, std::chrono::seconds(60)))
 		fail("{}: no I/O begins", disk);
