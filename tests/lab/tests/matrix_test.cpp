@@ -85,7 +85,8 @@ TEST_F(Refused, WhatTheSendQueueCouldNeverHold)
 					    {"MaxBurstLength", "16776192"}});
 	const CommandResult login =
 		Login::attempt(initiator(), kPlainTarget, portal(Path::A),
-			       {{"node.session.iscsi.InitialR2T", "No"},
+			       {{"node.session.initial_login_retry_max", "1"},
+				{"node.session.iscsi.InitialR2T", "No"},
 				{"node.session.iscsi.FirstBurstLength", "16776192"},
 				{"node.session.iscsi.MaxBurstLength", "16776192"},
 				{"node.conn[0].iscsi.MaxXmitDataSegmentLength", "512"}});
