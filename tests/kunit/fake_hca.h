@@ -148,7 +148,7 @@ struct fake_wr {
 	u64			wr_id;
 	enum ib_wr_opcode	opcode;
 	bool			signaled;
-	bool			executed;
+	bool			executed, failed;
 	u32			key;		/* REG_MR, LOCAL_INV */
 	int			access;
 	struct fake_mr		*mr;		/* REG_MR */
@@ -224,6 +224,7 @@ struct fake_hca {
 	bool			hold_connects;		/* else accepted at once */
 	bool			hold_close;		/* else a QP in error closes */
 	bool			allow_undrained;
+	bool			hostile_peer;		/* invalidates any key */
 	const void		*accept_data;
 	u8			accept_data_len;
 	bool			(*serve)(struct fake_qp *qp, struct fake_pdu *pdu);

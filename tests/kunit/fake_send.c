@@ -41,7 +41,10 @@ static bool fake_execute_inv(struct fake_qp *qp, struct fake_wr *wr)
 	wr->executed = true;
 	if (fake_mr_invalidate(qp, wr->key))
 		return true;
-	fake_complain(qp->hca, "LOCAL_INV of %#x, which is not valid", wr->key);
+	wr->failed = true;
+	if (!qp->hca->hostile_peer)
+		fake_complain(qp->hca, "LOCAL_INV of %#x, which is not valid",
+			      wr->key);
 	return false;
 }
 
@@ -137,18 +140,17 @@ void fake_qp_run(struct fake_qp *qp)
 		fake_qp_complete_all(qp);
 }
 
-/* The work requests up to and with the first that is signalled, or all. */
+/* The first work request that is signalled, or in error. */
 static struct fake_wr *fake_qp_last_to_retire(struct fake_qp *qp)
 {
 	struct fake_wr *wr;
 
 	list_for_each_entry(wr, &qp->sq, node) {
-		if (wr->opcode == IB_WR_LOCAL_INV && !wr->executed &&
-		    !fake_execute_inv(qp, wr))
-			return NULL;
+		if (wr->opcode == IB_WR_LOCAL_INV && !wr->executed)
+			fake_execute_inv(qp, wr);
 		if (!wr->executed)
 			return NULL;
-		if (wr->signaled)
+		if (wr->signaled || wr->failed)
 			return wr;
 	}
 	return NULL;
@@ -156,21 +158,24 @@ static struct fake_wr *fake_qp_last_to_retire(struct fake_qp *qp)
 
 static void fake_qp_retire(struct fake_qp *qp, struct fake_wr *last)
 {
+	bool stop, failed = last->failed;
 	struct fake_wr *wr, *next;
 	unsigned int n = 0;
-	bool stop;
 
 	list_for_each_entry_safe(wr, next, &qp->sq, node) {
 		stop = wr == last;
 		n++;
 		if (stop)
-			fake_qp_push(qp, wr->wr_id, IB_WC_SUCCESS,
+			fake_qp_push(qp, wr->wr_id, failed ?
+				     IB_WC_LOC_QP_OP_ERR : IB_WC_SUCCESS,
 				     fake_wc_opcode(wr->opcode), n);
 		list_del(&wr->node);
 		kfree(wr);
 		if (stop)
-			return;
+			break;
 	}
+	if (failed)
+		fake_qp_set_state_locked(qp, IB_QPS_ERR);
 }
 
 /* The oldest work request fails, and with it the queue pair. */
@@ -199,7 +204,7 @@ bool fake_qp_complete(struct fake_qp *qp, enum ib_wc_status status)
 	struct fake_hca *hca = qp->hca;
 	struct fake_wr *last;
 	unsigned long flags;
-	bool found;
+	bool found, down;
 
 	spin_lock_irqsave(&hca->lock, flags);
 	if (status == IB_WC_SUCCESS) {
@@ -210,9 +215,10 @@ bool fake_qp_complete(struct fake_qp *qp, enum ib_wc_status status)
 	} else {
 		found = fake_qp_fail_first(qp, status);
 	}
+	down = found && qp->state == IB_QPS_ERR;
 	spin_unlock_irqrestore(&hca->lock, flags);
 	fake_qp_kick(qp);
-	if (found && status != IB_WC_SUCCESS)
+	if (down)
 		fake_iwarp_qp_down(qp);
 	return found;
 }
