@@ -34,8 +34,9 @@ std::string more_than(const Resources &before, const Resources &now)
 	return text;
 }
 
-// Slab caches keep free pages and per-CPU slabs for a while, and RCU delays frees: the least of a
-// few readings is what is really in use.
+// What is allocated from the kmalloc caches, where sessions, connections, slots and queues live. The
+// whole slab also counts the machine's processes and kernel threads, which come and go by more than
+// a leak of a page for each login. RCU delays frees: the least of a few readings is what is in use.
 long slab_kib(Vm &vm)
 {
 	long least = std::numeric_limits<long>::max();
@@ -44,7 +45,8 @@ long slab_kib(Vm &vm)
 		least = std::min(least, std::stol(vm.output("sync; echo 3 >/proc/sys/vm/drop_caches\n"
 							    "for s in /sys/kernel/slab/*; do\n"
 							    "test -L $s || echo 1 >$s/shrink\ndone\nsleep 1\n"
-							    "awk '/^SUnreclaim/ {print $2}' /proc/meminfo")));
+							    "awk '/^kmalloc-[0-9]/ {s += $2 * $4} "
+							    "END {print int(s / 1024)}' /proc/slabinfo")));
 	return least;
 }
 

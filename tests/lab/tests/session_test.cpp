@@ -220,7 +220,7 @@ TEST_F(Memory, AfterAHundredLoginsIsWhatItWasAfterTen)
 
 	RecordProperty("slab_kib_after_10", std::to_string(ten));
 	RecordProperty("slab_kib_after_100", std::to_string(hundred));
-	std::cout << "lab: unreclaimable slab after 10 logins " << ten << " KiB, after 100 " << hundred
+	std::cout << "lab: slab (kmalloc) in use after 10 logins " << ten << " KiB, after 100 " << hundred
 		  << " KiB\n";
 	EXPECT_LT(hundred, ten * 1.01);
 	EXPECT_EQ(resources(initiator())["cq"], queues) << "the CQ pool grows";
