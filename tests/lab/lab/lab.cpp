@@ -2,6 +2,7 @@
 #include "lab/lab.h"
 
 #include "lab/error.h"
+#include "lab/eventually.h"
 
 namespace lab {
 
@@ -145,6 +146,14 @@ bool Lab::runs_ours()
 CommandResult Lab::remove_module()
 {
 	return initiator_->run("rmmod ib_iser");
+}
+
+void Lab::unload()
+{
+	CommandResult result;
+
+	eventually([&] { return (result = remove_module()).ok(); }, std::chrono::seconds(10));
+	result.checked();
 }
 
 bool Lab::alive()

@@ -44,6 +44,8 @@ public:
 	void insert(ModuleKind kind);
 	// Unloads ib_iser and leaves libiscsi and the transport class, which a running iscsid needs.
 	CommandResult remove_module();
+	// The same after a logout, when udev may still have a disk open for a moment. Throws.
+	void unload();
 	ModuleKind module() const { return module_; }
 	// Whether what is loaded is what was built from the checkout.
 	bool runs_ours();

@@ -21,14 +21,15 @@ static constexpr Load kLoads[] = {
 	{"4 KiB random write, depth 32", "randwrite", "4k", 32},
 };
 
-std::vector<BenchRow> bench(Lab &lab, unsigned seconds_each, const Progress &progress)
+static std::vector<BenchRow> compare_loads(Lab &lab, unsigned seconds_each, const Progress &progress)
 {
 	std::vector<BenchRow> rows;
 
 	for (const Load &load : kLoads)
 		rows.push_back({load.what, {}, {}});
 	for (ModuleKind kind : {ModuleKind::stock, ModuleKind::ours}) {
-		lab.remove_module();
+		if (lab.module() != ModuleKind::none)
+			lab.unload();
 		lab.insert(kind);
 		Login login(lab.initiator(), kPlainTarget, portal(Path::A));
 		const std::string disk = login.disk();
@@ -47,13 +48,38 @@ std::vector<BenchRow> bench(Lab &lab, unsigned seconds_each, const Progress &pro
 	return rows;
 }
 
-std::string table(const std::vector<BenchRow> &rows)
+static FailoverReport fail_over(Lab &lab, ModuleKind kind, const Progress &progress)
+{
+	static constexpr unsigned kRounds = 2;
+
+	lab.unload();
+	lab.insert(kind);
+	return pull_cables(lab, kRounds, [&](const std::string &text) {
+		progress(fmt::format("{}, {}", to_string(kind), text));
+	});
+}
+
+BenchReport bench(Lab &lab, unsigned seconds_each, const Progress &progress)
+{
+	BenchReport report;
+
+	report.rows = compare_loads(lab, seconds_each, progress);
+	report.ours = fail_over(lab, ModuleKind::ours, progress);
+	report.stock = fail_over(lab, ModuleKind::stock, progress);
+	return report;
+}
+
+std::string table(const BenchReport &report)
 {
 	std::string text = fmt::format("  {:30}{:>12}{:>12}{:>8}\n", "IOPS", "ours", "stock", "ratio");
 
-	for (const BenchRow &row : rows)
+	for (const BenchRow &row : report.rows)
 		text += fmt::format("  {:30}{:12.0f}{:12.0f}{:8.2f}\n", row.what, row.ours.iops,
 				    row.stock.iops, row.ours.iops / row.stock.iops);
+	text += "A cable pulled at the initiator for 20 s, the distribution's settings: ours\n";
+	text += report.ours.story();
+	text += "the same, stock\n";
+	text += report.stock.story();
 	return text;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lab/failover.h"
 #include "lab/fio.h"
 #include "lab/lab.h"
 
@@ -14,9 +15,14 @@ struct BenchRow {
 	FioFigures ours, stock;
 };
 
-// fio's figures of both modules in the same pair of machines, one after the other. Leaves ours
-// loaded.
-std::vector<BenchRow> bench(Lab &lab, unsigned seconds_each, const Progress &progress);
-std::string table(const std::vector<BenchRow> &rows);
+struct BenchReport {
+	std::vector<BenchRow> rows;
+	FailoverReport ours, stock;
+};
+
+// Both modules in the same pair of machines, one after the other: fio's figures, then the gap in
+// I/O when a cable is pulled. Stock's failover comes last, for the machine may not survive it.
+BenchReport bench(Lab &lab, unsigned seconds_each, const Progress &progress);
+std::string table(const BenchReport &report);
 
 } // namespace lab

@@ -9,7 +9,6 @@
 
 #include "lab/console.h"
 #include "lab/error.h"
-#include "lab/eventually.h"
 #include "lab/failover.h"
 #include "lab/fio.h"
 #include "lab/initiator.h"
@@ -99,9 +98,7 @@ static void play(Story &story, const std::filesystem::path &directory, const std
 		show_io(story, initiator, login->disk());
 	}
 	show_failover(story, *lab);
-	// udev may still have one of the disks open.
-	if (!eventually([&] { return lab->remove_module().ok(); }, std::chrono::seconds(10)))
-		lab->remove_module().checked();
+	lab->unload();
 	story.remember("logged out, rmmod ib_iser", "nothing in use");
 	if (!console.complaints().empty())
 		throw Error("the kernel complained: " + console.complaints().front());

@@ -155,7 +155,7 @@ int main(int argc, char **argv)
 	command = app.add_subcommand("demo", "show the main job, from build to unload");
 	command->callback([&] { status = demonstrate(LAB_RUN_DIR "/demo", options.suite); });
 
-	command = app.add_subcommand("bench", "fio's figures of our module and of Debian's");
+	command = app.add_subcommand("bench", "our module beside Debian's: fio's figures, failover");
 	command->callback([&] { status = run_bench(options); });
 
 	try {
