@@ -5,14 +5,13 @@
 #include <vector>
 
 #include "lab/failover.h"
-#include "lab/fio.h"
 #include "lab/lab.h"
 
 namespace lab {
 
 struct BenchRow {
 	std::string what;
-	FioFigures ours, stock;
+	double ours = 0, stock = 0; // IOPS, mean of two runs
 };
 
 struct BenchReport {
