@@ -22,9 +22,10 @@ struct Tally {
 
 Tally from_gtest(const std::string &text)
 {
+	const nlohmann::json report = nlohmann::json::parse(text);
 	Tally tally;
 
-	for (const auto &suite : nlohmann::json::parse(text).at("testsuites")) {
+	for (const auto &suite : report.at("testsuites")) {
 		for (const auto &test : suite.at("testsuite")) {
 			if (test.at("status") != "RUN")
 				continue;
@@ -61,6 +62,8 @@ int main(int argc, char **argv)
 			const Tally tally = path.ends_with(".json") ? from_gtest(text) : from_log(text);
 
 			fmt::print("{}: {} passed, {} failed\n", path, tally.passed, tally.failed);
+			if (!tally.passed && !tally.failed)
+				lab::fail("no test ran");
 			sum.passed += tally.passed;
 			sum.failed += tally.failed;
 		} catch (const std::exception &error) {
