@@ -579,11 +579,10 @@ static void iser_destroy_conn(struct iscsi_cls_conn *cls_conn)
 	struct iscsi_conn *iscsi_conn = cls_conn->dd_data;
 	struct iser_conn *conn = iser_bound_conn_get(iscsi_conn);
 
-	/* The class does not insist on a stop. */
+	/* The class does not insist on a stop, without which nobody ends the tasks. */
 	if (conn) {
-		iser_conn_shutdown(conn);
-		iser_uncouple(iscsi_conn);
 		iser_conn_put(conn);
+		iser_stop_conn(cls_conn, STOP_CONN_TERM);
 	}
 	iscsi_conn_teardown(cls_conn);
 }
@@ -798,6 +797,11 @@ static bool iser_eh_pending(struct iscsi_session *session, enum iser_eh_scope sc
 	int i;
 
 	spin_lock_bh(&session->frwd_lock);
+	/* Torn down: all tasks have come to their end, their array may be gone. */
+	if (!session->leadconn) {
+		spin_unlock_bh(&session->frwd_lock);
+		return false;
+	}
 	conn = iser_session_conn(session);
 	spin_lock(&session->back_lock);
 	for (i = 0; i < session->cmds_max; i++) {
@@ -807,7 +811,7 @@ static bool iser_eh_pending(struct iscsi_session *session, enum iser_eh_scope sc
 		pending = true;
 		io = ((struct iser_task *)task->dd_data)->io;
 		if (io && io->conn == conn && conn->state == ISER_CONN_UP &&
-		    iser_io_claim_rkey(io))
+		    !READ_ONCE(conn->err) && iser_io_claim_rkey(io))
 			iser_io_invalidate(io);
 	}
 	spin_unlock(&session->back_lock);

@@ -111,6 +111,7 @@ enum iser_io_hca {
 	ISER_IO_SEND		= BIT(0),	/* PDUs: until the last SEND has completed */
 	ISER_IO_RKEY		= BIT(1),	/* MR: until somebody invalidates it */
 	ISER_IO_INV		= BIT(2),	/* MR: until LOCAL_INV has completed */
+	ISER_IO_PART		= BIT(3),	/* posted in part: until the flush */
 };
 
 /**
@@ -224,7 +225,7 @@ struct iser_conn {
 	struct ib_cq		*cq;		/* M: from the shared pool */
 	struct ib_qp		*qp;		/* M: teardown destroys it */
 	u32			cq_entries;	/* M: taken from the pool's CQ */
-	u8			port;		/* I: of the device */
+	u32			port;		/* I: of the device */
 	char			device_name[IB_DEVICE_NAME_MAX]; /* I: for messages */
 	bool			has_sgid;	/* I: when established, as the next two */
 	union ib_gid		sgid;		/* I */

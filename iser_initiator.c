@@ -762,6 +762,29 @@ static void iser_count_sent(struct iser_conn *conn, const struct iser_sent *sent
 	conn->iscsi_conn->txdata_octets += sent->written;
 }
 
+/*
+ * Nothing was posted: the slot is the task's again. False if the target has
+ * answered all the same, and thereby ended the task.
+ */
+static bool iser_io_take_back(struct iser_io *io, int owned)
+{
+	struct iscsi_session *session = io->task->conn->session;
+	bool unanswered;
+
+	spin_lock(&session->back_lock);
+	unanswered = io->awaits && atomic_try_cmpxchg(&io->hca, &owned, 0);
+	if (unanswered)
+		io->awaits = 0;
+	spin_unlock(&session->back_lock);
+	return unanswered;
+}
+
+/* Which SENDs are in the queue is unknown: the slot is the flush's to give back. */
+static void iser_io_leave_to_flush(struct iser_io *io)
+{
+	atomic_or(ISER_IO_PART, &io->hca);
+}
+
 /**
  * iser_xmit_task - send a PDU
  * @task: with a slot, its BHS built
@@ -821,16 +844,16 @@ int iser_xmit_task(struct iscsi_task *task)
 		return 0;
 	}
 	if (conn->bad_wr != first) {
-		/*
-		 * Invariant 5: what was posted in part counts as sent. The last
-		 * SEND never was, so the slot is the flush's to give back.
-		 */
+		/* Invariant 5: what was posted in part counts as sent. */
 		iser_conn_fail(conn, "a command could be posted only in part", err);
-		atomic_sub(ISER_IO_SEND, &io->hca);
+		iser_io_leave_to_flush(io);
 		return 0;
 	}
-	io->awaits = 0;
-	atomic_set(&io->hca, 0);
+	if (unlikely(!iser_io_take_back(io, owned))) {
+		iser_conn_fail(conn, "a response came before its command", -EPROTO);
+		iser_io_leave_to_flush(io);
+		return 0;
+	}
 	conn->sq_posted -= wrs;
 	conn->dataouts_posted -= dataouts;
 	iscsi_put_task(task);

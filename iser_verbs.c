@@ -275,11 +275,14 @@ void iser_conn_shutdown(struct iser_conn *conn)
 static void iser_conn_settle_ios(struct iser_conn *conn)
 {
 	bool drained = true;
+	int owned;
 	u32 i;
 
-	for (i = 0; i < conn->num_ios; i++)
-		if (atomic_read(&conn->ios[i].hca) & (ISER_IO_SEND | ISER_IO_INV))
+	for (i = 0; i < conn->num_ios; i++) {
+		owned = atomic_read(&conn->ios[i].hca);
+		if (!(owned & ISER_IO_PART) && (owned & (ISER_IO_SEND | ISER_IO_INV)))
 			drained = false;
+	}
 	if (!drained) {
 		/* The device lost completions: no QP, no work requests. */
 		iser_conn_log(err, conn, "the device did not flush its queues\n");
@@ -580,6 +583,13 @@ static int iser_cm_handler(struct rdma_cm_id *id, struct rdma_cm_event *event)
 			       event->status < 0 ? event->status : -EHOSTUNREACH);
 		break;
 	case RDMA_CM_EVENT_DISCONNECTED:
+		iser_conn_fail(conn, rdma_event_msg(event->event), -ECONNRESET);
+		/*
+		 * Answers the peer, and flushes. A peer that hangs up after its
+		 * Login Response may never have acknowledged the request.
+		 */
+		rdma_disconnect(id);
+		break;
 	case RDMA_CM_EVENT_TIMEWAIT_EXIT:
 	case RDMA_CM_EVENT_ADDR_CHANGE:
 		iser_conn_fail(conn, rdma_event_msg(event->event), -ECONNRESET);
@@ -707,12 +717,14 @@ struct iser_conn *iser_conn_create(const struct sockaddr *portal)
  */
 int iser_conn_connect(struct iser_conn *conn)
 {
+	int ack_timeout = READ_ONCE(iser_ack_timeout);
+	int tos = READ_ONCE(iser_tos);
 	int err;
 
-	if (iser_tos >= 0)
-		rdma_set_service_type(conn->cm_id, iser_tos);
-	if (iser_ack_timeout > 0) {
-		err = rdma_set_ack_timeout(conn->cm_id, iser_ack_timeout);
+	if (tos >= 0)
+		rdma_set_service_type(conn->cm_id, tos);
+	if (ack_timeout > 0) {
+		err = rdma_set_ack_timeout(conn->cm_id, ack_timeout);
 		if (err) {
 			iser_conn_log(warn, conn, "cannot set the ACK timeout (%d)\n", err);
 			return err;
