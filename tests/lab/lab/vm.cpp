@@ -8,7 +8,7 @@ namespace lab {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-static constexpr std::chrono::seconds kBootTime{90};
+static constexpr std::chrono::seconds kBootTime{180};
 
 static const char *const kCommandLine =
 	"console=ttyS0 loglevel=7 panic=0 net.ifnames=0 mitigations=off cryptomgr.notests "
