@@ -119,6 +119,11 @@ void fake_cq_kick(struct fake_cq *cq)
 	spin_unlock_irqrestore(&hca->lock, flags);
 	if (!pending)
 		return;
+	/* The MAD layer posts with interrupts off, and polls in a worker. */
+	if (irqs_disabled()) {
+		cq->ib.comp_handler(&cq->ib, cq->ib.cq_context);
+		return;
+	}
 	local_bh_disable();
 	cq->ib.comp_handler(&cq->ib, cq->ib.cq_context);
 	local_bh_enable();

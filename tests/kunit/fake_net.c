@@ -9,6 +9,9 @@
 #include <linux/inetdevice.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/arp.h>
+#include <net/ndisc.h>
+#include <net/neighbour.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
@@ -171,4 +174,54 @@ void fake_net_portal(struct sockaddr_storage *addr, unsigned int net, bool ipv6)
 		sin->sin_port = htons(3260);
 		sin->sin_addr = fake_ipv4(net, 2);
 	}
+}
+
+/* What a message from the portal has in front of it on RoCE v2. */
+void fake_net_header(union rdma_network_hdr *hdr, unsigned int net, bool ipv6)
+{
+	struct in6_addr from6 = fake_ipv6(net, 2), to6 = fake_ipv6(net, 1);
+
+	memset(hdr, 0, sizeof(*hdr));
+	if (ipv6) {
+		memcpy(&hdr->ibgrh.sgid, &from6, sizeof(from6));
+		memcpy(&hdr->ibgrh.dgid, &to6, sizeof(to6));
+	} else {
+		hdr->roce4grh.saddr = fake_ipv4(net, 2).s_addr;
+		hdr->roce4grh.daddr = fake_ipv4(net, 1).s_addr;
+	}
+}
+
+/* The portal moves to another machine: its neighbour entry changes. */
+void fake_net_move_portal(struct net_device *netdev, unsigned int net, bool ipv6)
+{
+	struct neigh_table *table = ipv6 ? &nd_tbl : &arp_tbl;
+	struct in6_addr addr6 = fake_ipv6(net, 2);
+	struct in_addr addr4 = fake_ipv4(net, 2);
+	struct neighbour *neigh;
+	u8 addr[ETH_ALEN];
+
+	eth_random_addr(addr);
+	neigh = __neigh_lookup_errno(table, ipv6 ? (void *)&addr6 : &addr4,
+				     netdev);
+	if (IS_ERR(neigh))
+		return;
+	neigh_update(neigh, addr, NUD_PERMANENT,
+		     NEIGH_UPDATE_F_OVERRIDE | NEIGH_UPDATE_F_ADMIN, 0);
+	neigh_release(neigh);
+}
+
+/* The active link of a bond changes, and with it the address. */
+void fake_net_fail_over(struct net_device *netdev)
+{
+	u8 addr[ETH_ALEN];
+
+	eth_random_addr(addr);
+	rtnl_lock();
+	eth_hw_addr_set(netdev, addr);
+	netdev->flags |= IFF_MASTER;
+	netdev->priv_flags |= IFF_BONDING;
+	call_netdevice_notifiers(NETDEV_BONDING_FAILOVER, netdev);
+	netdev->flags &= ~IFF_MASTER;
+	netdev->priv_flags &= ~IFF_BONDING;
+	rtnl_unlock();
 }
