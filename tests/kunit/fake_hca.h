@@ -310,6 +310,8 @@ unsigned int fake_hca_take_complaints(struct fake_hca *hca);
 /* fake_net.c */
 struct net_device *fake_net_create(unsigned int net, bool ipv6);
 void fake_net_destroy(struct net_device *netdev);
+int fake_net_set_ipv4(struct net_device *netdev, unsigned int net, bool alias,
+		      unsigned int host);
 void fake_net_portal(struct sockaddr_storage *addr, unsigned int net,
 		     bool ipv6);
 void fake_net_header(union rdma_network_hdr *hdr, unsigned int net, bool ipv6);

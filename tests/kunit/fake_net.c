@@ -48,17 +48,25 @@ static struct in6_addr fake_ipv6(unsigned int net, unsigned int host)
 	};
 }
 
-static int fake_add_ipv4(struct net_device *netdev, unsigned int net)
+/*
+ * fake_net_set_ipv4 - give the device its address, or take it away
+ * @alias: a second address, beside the first
+ * @host: number of the host, or 0: no address
+ */
+int fake_net_set_ipv4(struct net_device *netdev, unsigned int net, bool alias,
+		      unsigned int host)
 {
 	struct ifreq ifr = {};
 	struct sockaddr_in *sin = (struct sockaddr_in *)&ifr.ifr_addr;
 	int ret;
 
-	strscpy(ifr.ifr_name, netdev->name);
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s%s", netdev->name,
+		 alias ? ":1" : "");
 	sin->sin_family = AF_INET;
-	sin->sin_addr = fake_ipv4(net, 1);
+	if (host)
+		sin->sin_addr = fake_ipv4(net, host);
 	ret = devinet_ioctl(&init_net, SIOCSIFADDR, &ifr);
-	if (ret)
+	if (ret || !host)
 		return ret;
 	sin->sin_addr.s_addr = htonl(0xffffff00);
 	return devinet_ioctl(&init_net, SIOCSIFNETMASK, &ifr);
@@ -146,7 +154,7 @@ struct net_device *fake_net_create(unsigned int net, bool ipv6)
 	rtnl_unlock();
 	if (!ret)
 		ret = ipv6 ? fake_add_ipv6(netdev, net) :
-			     fake_add_ipv4(netdev, net);
+			     fake_net_set_ipv4(netdev, net, false, 1);
 	if (!ret)
 		return netdev;
 	fake_net_destroy(netdev);
