@@ -11,19 +11,16 @@ static const struct loss_case {
 	const char		*desc;
 	void			(*lose)(struct fake_qp *qp);
 	struct fake_hca_config	cfg;
-	int			poll;		/* if it comes while connecting */
 } loss_cases[] = {
 	{ "the peer asks for the end", fake_cm_disconnect, { .roce = true } },
 	{ "the peer closes", fake_cm_close, { .roce = true } },
 	{ "the peer closes, iWARP", fake_cm_close },
-	{ "the portal has moved", fake_cm_unreachable, { .roce = true },
-	  -ETIMEDOUT },
+	{ "the portal has moved", fake_cm_unreachable, { .roce = true } },
 	{ "the portal has moved, IPv6", fake_cm_unreachable,
-	  { .roce = true, .ipv6 = true }, -ETIMEDOUT },
+	  { .roce = true, .ipv6 = true } },
 	{ "unreachable, iWARP", fake_cm_unreachable },
-	{ "another MAC address", fake_cm_addr_change, { .roce = true },
-	  -ECONNRESET },
-	{ "another MAC address, iWARP", fake_cm_addr_change, {}, -ECONNRESET },
+	{ "another MAC address", fake_cm_addr_change, { .roce = true } },
+	{ "another MAC address, iWARP", fake_cm_addr_change },
 };
 
 KUNIT_ARRAY_PARAM_DESC(loss, loss_cases, desc);
@@ -93,16 +90,32 @@ static void loss_is_reported_once(struct kunit *test)
 	loss_expect_conn_errors(bed, 1);
 }
 
+/* Those of them that can come before the connection is up. */
+static const struct early_loss_case {
+	const char		*desc;
+	void			(*lose)(struct fake_qp *qp);
+	struct fake_hca_config	cfg;
+	int			poll;		/* wanted */
+} early_loss_cases[] = {
+	{ "the portal has moved", fake_cm_unreachable, { .roce = true },
+	  -ETIMEDOUT },
+	{ "the portal has moved, IPv6", fake_cm_unreachable,
+	  { .roce = true, .ipv6 = true }, -ETIMEDOUT },
+	{ "another MAC address", fake_cm_addr_change, { .roce = true },
+	  -ECONNRESET },
+	{ "another MAC address, iWARP", fake_cm_addr_change, {}, -ECONNRESET },
+};
+
+KUNIT_ARRAY_PARAM_DESC(early_loss, early_loss_cases, desc);
+
 /* REQ | event | ep_poll says so | ep_disconnect */
 static void loss_while_connecting_fails_it(struct kunit *test)
 {
-	const struct loss_case *c = test->param_value;
+	const struct early_loss_case *c = test->param_value;
 	struct bed *bed = bed_create(test, &c->cfg);
 	struct session *s = bed_session(bed, NULL);
 	struct sockaddr_storage addr;
 
-	if (!c->poll)
-		kunit_skip(test, "comes only on a connection that is up");
 	bed->hca->hold_connects = true;
 	fake_net_portal(&addr, bed->hca->net, c->cfg.ipv6);
 	KUNIT_ASSERT_EQ(test, iscsid_ep_connect(bed->iscsid, &addr, &s->ep), 0);
@@ -274,7 +287,8 @@ static void removal_waits_for_nobody(struct kunit *test)
 
 static struct kunit_case ib_iser_loss_cases[] = {
 	KUNIT_CASE_PARAM(loss_is_reported_once, loss_gen_params),
-	KUNIT_CASE_PARAM(loss_while_connecting_fails_it, loss_gen_params),
+	KUNIT_CASE_PARAM(loss_while_connecting_fails_it,
+			 early_loss_gen_params),
 	KUNIT_CASE_PARAM(loss_after_disconnect_is_silent, loss_gen_params),
 	KUNIT_CASE(reject_of_what_was_up_is_reported),
 	KUNIT_CASE(only_the_own_address_matters),

@@ -300,18 +300,30 @@ static void slow_iscsid_hears_nothing_of_the_cm(struct kunit *test)
 	roce_expect_nothing_left(bed);
 }
 
-/* DREQ of theirs | ep_disconnect: DREP | TIMEWAIT_EXIT a second later | stop */
-static void timewait_exit_before_stop(struct kunit *test)
+/* DREQ of theirs | iscsid is told | DREP, and no DREQ of ours */
+static void dreq_of_the_peer_is_answered(struct kunit *test)
 {
 	struct bed *bed = roce_bed(test);
 	struct session *s = bed_logged_in(bed, NULL);
 
 	fake_cm_disconnect(s->qp);
 	roce_expect_conn_errors(bed, 1);
+	session_recover(s);
+	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_DREP_ATTR_ID), 1);
+	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_DREQ_ATTR_ID), 0);
+	roce_expect_good_io(s);
+}
+
+/* DREQ of ours | DREP | TIMEWAIT_EXIT, a second later | stop */
+static void timewait_ends_before_stop(struct kunit *test)
+{
+	struct bed *bed = roce_bed(test);
+	struct session *s = bed_logged_in(bed, NULL);
+
 	roce_disconnect(s);
 	msleep(5000);
-	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_DREP_ATTR_ID), 1);
-	roce_expect_conn_errors(bed, 1);
+	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_DREQ_ATTR_ID), 1);
+	roce_expect_conn_errors(bed, 0);
 	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
 						  STOP_CONN_RECOVER));
 	bed_settle();
@@ -333,7 +345,8 @@ static struct kunit_case ib_iser_roce_cases[] = {
 	KUNIT_CASE(both_ends_disconnect_at_once),
 	KUNIT_CASE(silent_peer_costs_nothing),
 	KUNIT_CASE(slow_iscsid_hears_nothing_of_the_cm),
-	KUNIT_CASE(timewait_exit_before_stop),
+	KUNIT_CASE(dreq_of_the_peer_is_answered),
+	KUNIT_CASE(timewait_ends_before_stop),
 	{}
 };
 
