@@ -169,8 +169,14 @@ void iser_io_settle(struct iser_io *io)
 static void iser_wc_failed(struct iser_conn *conn, struct ib_wc *wc)
 {
 	if (wc->status == IB_WC_WR_FLUSH_ERR) {
-		/* The first flush tells something; many follow. */
-		iser_conn_fail(conn, "the queue pair was flushed", -ECONNRESET);
+		/*
+		 * The first flush tells something; many follow. But before there
+		 * is a connection it only announces that the CM, which puts the
+		 * QP into the error state first, is about to say why. What is
+		 * posted later is flushed as well.
+		 */
+		if (READ_ONCE(conn->state) != ISER_CONN_CONNECTING)
+			iser_conn_fail(conn, "the queue pair was flushed", -ECONNRESET);
 		return;
 	}
 	trace_iser_wc_err(conn, wc);

@@ -3,7 +3,8 @@
  * Completion queues of the fake HCA: a ring that the kernel's CQ code polls.
  * A push to an armed CQ leaves an event pending, which fake_cq_kick() delivers
  * once the caller has let go of hca->lock. It does so with bottom halves off,
- * so that in process context the ULP's handlers have run when it returns.
+ * so that in process context the ULP's handlers have run when it returns; unless
+ * the ULP itself has interrupts off, as the MAD layer does when it posts.
  */
 #include <linux/slab.h>
 
@@ -119,6 +120,11 @@ void fake_cq_kick(struct fake_cq *cq)
 	spin_unlock_irqrestore(&hca->lock, flags);
 	if (!pending)
 		return;
+	/* Whoever posts with interrupts off has its handlers run later. */
+	if (irqs_disabled()) {
+		cq->ib.comp_handler(&cq->ib, cq->ib.cq_context);
+		return;
+	}
 	local_bh_disable();
 	cq->ib.comp_handler(&cq->ib, cq->ib.cq_context);
 	local_bh_enable();

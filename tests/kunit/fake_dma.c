@@ -14,6 +14,7 @@
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#include <rdma/ib_mad.h>
 
 #include "fake_hca.h"
 
@@ -160,6 +161,19 @@ static void fake_unmap(struct fake_hca *hca, dma_addr_t addr, size_t len,
 	fake_mapping_free(map);
 }
 
+/*
+ * The MAD layer's mappings do not count, and do not fail. It is known by their
+ * sizes: the two parts of a message that is sent, or a receive with its GRH.
+ */
+static bool fake_map_fails(struct fake_hca *hca, size_t size)
+{
+	if (hca->cfg.roce &&
+	    (size == IB_MGMT_MAD_HDR || size == IB_MGMT_MAD_DATA ||
+	     size == sizeof(struct ib_grh) + IB_MGMT_MAD_SIZE))
+		return false;
+	return fake_verb_fails(hca, FAKE_DMA_MAP);
+}
+
 static dma_addr_t fake_map_phys(struct device *dev, phys_addr_t phys,
 				size_t size, enum dma_data_direction dir,
 				unsigned long attrs)
@@ -168,7 +182,7 @@ static dma_addr_t fake_map_phys(struct device *dev, phys_addr_t phys,
 	struct fake_seg seg = { phys, size };
 	struct fake_mapping *map;
 
-	if (fake_verb_fails(hca, FAKE_DMA_MAP))
+	if (fake_map_fails(hca, size))
 		return DMA_MAPPING_ERROR;
 	map = fake_map(hca, &seg, 1, dir);
 	return map ? map->addr : DMA_MAPPING_ERROR;

@@ -96,7 +96,9 @@ static int fake_query_port(struct ib_device *ib, u32 port,
 			   struct ib_port_attr *attr)
 {
 	memset(attr, 0, sizeof(*attr));
-	attr->gid_tbl_len = 1;
+	attr->gid_tbl_len = to_hca(ib)->cfg.roce ? 16 : 1;
+	attr->pkey_tbl_len = to_hca(ib)->cfg.roce;
+	attr->ip_gids = to_hca(ib)->cfg.roce;
 	attr->max_msg_sz = -1;
 	attr->max_mtu = IB_MTU_4096;
 	attr->active_mtu = IB_MTU_4096;
@@ -105,22 +107,6 @@ static int fake_query_port(struct ib_device *ib, u32 port,
 	attr->port_cap_flags = IB_PORT_CM_SUP;
 	attr->active_speed = IB_SPEED_SDR;
 	attr->active_width = IB_WIDTH_1X;
-	return 0;
-}
-
-static int fake_get_port_immutable(struct ib_device *ib, u32 port,
-				   struct ib_port_immutable *immutable)
-{
-	immutable->gid_tbl_len = 1;
-	immutable->core_cap_flags = RDMA_CORE_PORT_IWARP;
-	return 0;
-}
-
-static int fake_query_gid(struct ib_device *ib, u32 port, int index,
-			  union ib_gid *gid)
-{
-	memset(gid, 0, sizeof(*gid));
-	memcpy(gid->raw, to_hca(ib)->netdev->dev_addr, ETH_ALEN);
 	return 0;
 }
 
@@ -146,8 +132,6 @@ static const struct ib_device_ops fake_hca_ops = {
 	.uverbs_abi_ver		= 1,
 	.query_device		= fake_query_device,
 	.query_port		= fake_query_port,
-	.get_port_immutable	= fake_get_port_immutable,
-	.query_gid		= fake_query_gid,
 	.alloc_pd		= fake_alloc_pd,
 	.dealloc_pd		= fake_dealloc_pd,
 	INIT_RDMA_OBJ_SIZE(ib_pd, fake_pd, ib),
@@ -161,7 +145,7 @@ static void fake_hca_set_ops(struct fake_hca *hca)
 	ib_set_device_ops(&hca->ib, &fake_qp_ops);
 	ib_set_device_ops(&hca->ib, &fake_send_ops);
 	ib_set_device_ops(&hca->ib, &fake_recv_ops);
-	ib_set_device_ops(&hca->ib, &fake_iwarp_ops);
+	ib_set_device_ops(&hca->ib, hca->cm->ops);
 }
 
 static void fake_hca_init(struct fake_hca *hca)
@@ -173,12 +157,46 @@ static void fake_hca_init(struct fake_hca *hca)
 	INIT_LIST_HEAD(&hca->mrs);
 	hca->next_key = 0x11223300;
 	hca->next_qpn = 0x100;
-	ib->node_type = RDMA_NODE_RNIC;
+	hca->cm = hca->cfg.roce ? &fake_roce : &fake_iwarp;
+	ib->node_type = hca->cm->node_type;
 	ib->phys_port_cnt = 1;
 	ib->num_comp_vectors = fake_default(hca->cfg.num_comp_vectors, 2);
 	ib->local_dma_lkey = FAKE_LOCAL_LKEY;
 	ib->iw_driver_flags = IW_F_NO_PORT_MAP;
 	fake_hca_set_ops(hca);
+	fake_roce_init(hca);
+}
+
+/*
+ * On a RoCE device the MAD layer has a PD, a CQ, a QP and mapped receives of its
+ * own. What there is after the registration is set aside until the device
+ * goes, so that the tests find the ULP's objects alone in the counters.
+ */
+static void fake_hca_set_aside(struct fake_hca *hca)
+{
+	unsigned long flags;
+
+	hca->core = (struct fake_counts) {
+		hca->n_pd, hca->n_cq, hca->n_qp, hca->dma->live,
+	};
+	hca->n_pd = 0;
+	hca->n_cq = 0;
+	hca->n_qp = 0;
+	spin_lock_irqsave(&hca->dma->lock, flags);
+	hca->dma->live -= hca->core.mappings;
+	spin_unlock_irqrestore(&hca->dma->lock, flags);
+}
+
+static void fake_hca_take_back(struct fake_hca *hca)
+{
+	unsigned long flags;
+
+	hca->n_pd += hca->core.pd;
+	hca->n_cq += hca->core.cq;
+	hca->n_qp += hca->core.qp;
+	spin_lock_irqsave(&hca->dma->lock, flags);
+	hca->dma->live += hca->core.mappings;
+	spin_unlock_irqrestore(&hca->dma->lock, flags);
 }
 
 static int fake_hca_register(struct fake_hca *hca)
@@ -193,6 +211,8 @@ static int fake_hca_register(struct fake_hca *hca)
 	if (!ret)
 		ret = ib_register_device(ib, "fake_hca%d", &hca->pdev->dev);
 	hca->registered = !ret;
+	if (!ret)
+		fake_hca_set_aside(hca);
 	return ret;
 }
 
@@ -203,6 +223,7 @@ void fake_hca_unplug(struct fake_hca *hca)
 		return;
 	hca->registered = false;
 	ib_unregister_device(&hca->ib);
+	fake_hca_take_back(hca);
 }
 
 static void fake_hca_complain_leaks(struct fake_hca *hca)
@@ -231,6 +252,7 @@ static void fake_hca_destroy(void *data)
 	struct net_device *netdev = hca->netdev;
 
 	fake_hca_unplug(hca);
+	fake_roce_fini(hca);
 	fake_spy_stop(hca);
 	fake_hca_complain_leaks(hca);
 	fake_hca_report(hca);

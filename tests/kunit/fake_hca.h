@@ -15,7 +15,10 @@
  *		  them; the far end of the wire is a list of messages
  *   fake_recv.c  messages from the far end take the posted receives
  *   fake_cq.c	  completion queues, polled by the kernel's own CQ code
- *   fake_iwarp.c connection management, held until the test replies
+ *   fake_cm.c	  connection management as the tests see it, over one of
+ *		  two personalities:
+ *   fake_iwarp.c the CM is the driver's, and each event the test's
+ *   fake_roce.c  the CM is the kernel's ib_cm; its messages are answered here
  *   fake_spy.c	  watches the commands: nothing of one may be left when SCSI gets
  *		  it back
  *   fake_hca.c	  the device itself, and the log of what the ULP did wrong
@@ -36,6 +39,7 @@
 #include <linux/in6.h>
 #include <linux/netdevice.h>
 #include <linux/platform_device.h>
+#include <rdma/ib_cm.h>
 #include <rdma/ib_verbs.h>
 #include <rdma/iw_cm.h>
 
@@ -62,6 +66,7 @@ enum fake_verb {
 
 /* What a device can do; 0 stands for the default given here. */
 struct fake_hca_config {
+	bool	roce;			/* else iWARP */
 	bool	sg_gaps;		/* IBK_SG_GAPS_REG */
 	bool	no_mem_mgt;		/* no fast registration at all */
 	bool	ipv6;
@@ -176,6 +181,7 @@ enum fake_cm_state {
 	FAKE_CM_IDLE,
 	FAKE_CM_CONNECTING,
 	FAKE_CM_UP,
+	FAKE_CM_CLOSING,		/* RoCE: their DREQ has no answer yet */
 	FAKE_CM_CLOSED,
 };
 
@@ -187,19 +193,43 @@ struct fake_qp {
 	struct ib_qp_cap	cap;
 	struct list_head	sq, rq, inbox;
 	unsigned int		sq_used, rq_used, inbox_len;
-	refcount_t		ref;		/* the iWARP CM holds one */
+	refcount_t		ref;		/* see fake_qp_get() */
 	struct completion	unreferenced;
 
 	enum fake_cm_state	cm_state;
-	struct iw_cm_id		*cm_id;
-	struct iw_cm_conn_param	cm_param;
+	struct iw_cm_conn_param	cm_param;	/* RoCE: what is in REQ of it */
 	u8			cm_data[FAKE_MAX_CONNECT_DATA];
+	/* iWARP */
+	struct iw_cm_id		*cm_id;
 	struct work_struct	close_work;
+	/* RoCE */
+	u32			comm_id;	/* in REQ, as the next */
+	u64			service_id;
+	u32			dest_qpn;	/* in RTR */
 
 	u8			cdb[FAKE_ITTS][FAKE_CDB_LEN]; /* last sent, by ITT */
 	/* the target's */
 	u32			statsn, exp_cmdsn;
 	u32			unsolicited;	/* bytes in Data-Out PDUs */
+};
+
+/* A personality; what one has no use for is NULL. */
+struct fake_cm {
+	const struct ib_device_ops *ops;
+	u8	node_type;
+	void	(*init_qp)(struct fake_qp *qp);
+	void	(*fini_qp)(struct fake_qp *qp);
+	void	(*qp_down)(struct fake_qp *qp);
+	void	(*reply)(struct fake_qp *qp, int status, const void *data,
+			 u8 len);
+	void	(*disconnect)(struct fake_qp *qp);
+	void	(*close)(struct fake_qp *qp);
+	void	(*lose_peer)(struct fake_qp *qp);
+};
+
+/* What there is on the device. */
+struct fake_counts {
+	unsigned int		pd, cq, qp, mappings;
 };
 
 struct fake_hca {
@@ -216,13 +246,20 @@ struct fake_hca {
 	struct list_head	qps, mrs;
 	unsigned int		n_pd, n_cq, n_qp, n_mr;
 	unsigned int		n_connects;
+	const struct fake_cm	*cm;
+	struct fake_counts	core;		/* the MAD layer's, not in n_* */
 	u32			next_key;
 	u32			next_qpn;
+
+	/* RoCE */
+	struct fake_qp		*gsi;		/* not in qps */
+	struct work_struct	mad_work;
+	unsigned int		n_mads[16];	/* sent, by fake_mad_index() */
 
 	/* the test's switches */
 	bool			hold_completions;	/* of the send queue */
 	bool			hold_connects;		/* else accepted at once */
-	bool			hold_close;		/* else a QP in error closes */
+	bool			hold_close;		/* else our close is answered */
 	bool			allow_undrained;
 	bool			hostile_peer;		/* invalidates any key */
 	const void		*accept_data;
@@ -273,8 +310,14 @@ unsigned int fake_hca_take_complaints(struct fake_hca *hca);
 /* fake_net.c */
 struct net_device *fake_net_create(unsigned int net, bool ipv6);
 void fake_net_destroy(struct net_device *netdev);
+int fake_net_set_ipv4(struct net_device *netdev, unsigned int net, bool alias,
+		      unsigned int host);
 void fake_net_portal(struct sockaddr_storage *addr, unsigned int net,
 		     bool ipv6);
+void fake_net_header(union rdma_network_hdr *hdr, unsigned int net, bool ipv6);
+void fake_net_move_portal(struct net_device *netdev, unsigned int net,
+			  bool ipv6);
+void fake_net_fail_over(struct net_device *netdev);
 
 /* fake_dma.c */
 int fake_dma_attach(struct fake_hca *hca, struct device *dev);
@@ -305,6 +348,9 @@ unsigned int fake_cq_purge(struct fake_cq *cq, struct fake_qp *qp);
 
 /* fake_qp.c */
 extern const struct ib_device_ops fake_qp_ops;
+struct fake_qp *fake_qp_find(struct fake_hca *hca, u32 qpn);
+void fake_qp_put(struct fake_qp *qp);
+bool fake_qp_verb_fails(struct fake_qp *qp, enum fake_verb verb);
 void fake_qp_kick(struct fake_qp *qp);
 void fake_qp_push(struct fake_qp *qp, u64 wr_id, enum ib_wc_status status,
 		  enum ib_wc_opcode opcode, unsigned int n_slots);
@@ -333,13 +379,27 @@ void fake_spy_check(struct fake_hca *hca, const u8 *cdb, phys_addr_t phys,
 int fake_spy_start(struct fake_hca *hca);
 void fake_spy_stop(struct fake_hca *hca);
 
-/* fake_iwarp.c */
-extern const struct ib_device_ops fake_iwarp_ops;
-void fake_iwarp_init_qp(struct fake_qp *qp);
-void fake_iwarp_fini_qp(struct fake_qp *qp);
-void fake_iwarp_qp_down(struct fake_qp *qp);
+/* fake_cm.c */
+void fake_cm_init_qp(struct fake_qp *qp);
+void fake_cm_fini_qp(struct fake_qp *qp);
+void fake_cm_qp_down(struct fake_qp *qp);
+bool fake_cm_move(struct fake_qp *qp, enum fake_cm_state from,
+		  enum fake_cm_state to);
 void fake_cm_reply(struct fake_qp *qp, int status, const void *data, u8 len);
 void fake_cm_disconnect(struct fake_qp *qp);
 void fake_cm_close(struct fake_qp *qp);
+void fake_cm_unreachable(struct fake_qp *qp);
+void fake_cm_addr_change(struct fake_qp *qp);
+
+/* fake_iwarp.c */
+extern const struct fake_cm fake_iwarp;
+
+/* fake_roce.c */
+extern const struct fake_cm fake_roce;
+void fake_roce_init(struct fake_hca *hca);
+void fake_roce_fini(struct fake_hca *hca);
+unsigned int fake_mad_index(__be16 attr_id);
+void fake_roce_reject(struct fake_qp *qp, enum ib_cm_rej_reason reason);
+void fake_roce_repeat_rep(struct fake_qp *qp);
 
 #endif

@@ -9,6 +9,9 @@
 #include <linux/inetdevice.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/arp.h>
+#include <net/ndisc.h>
+#include <net/neighbour.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
@@ -45,17 +48,25 @@ static struct in6_addr fake_ipv6(unsigned int net, unsigned int host)
 	};
 }
 
-static int fake_add_ipv4(struct net_device *netdev, unsigned int net)
+/*
+ * fake_net_set_ipv4 - give the device its address, or take it away
+ * @alias: a second address, beside the first
+ * @host: number of the host, or 0: no address
+ */
+int fake_net_set_ipv4(struct net_device *netdev, unsigned int net, bool alias,
+		      unsigned int host)
 {
 	struct ifreq ifr = {};
 	struct sockaddr_in *sin = (struct sockaddr_in *)&ifr.ifr_addr;
 	int ret;
 
-	strscpy(ifr.ifr_name, netdev->name);
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s%s", netdev->name,
+		 alias ? ":1" : "");
 	sin->sin_family = AF_INET;
-	sin->sin_addr = fake_ipv4(net, 1);
+	if (host)
+		sin->sin_addr = fake_ipv4(net, host);
 	ret = devinet_ioctl(&init_net, SIOCSIFADDR, &ifr);
-	if (ret)
+	if (ret || !host)
 		return ret;
 	sin->sin_addr.s_addr = htonl(0xffffff00);
 	return devinet_ioctl(&init_net, SIOCSIFNETMASK, &ifr);
@@ -143,7 +154,7 @@ struct net_device *fake_net_create(unsigned int net, bool ipv6)
 	rtnl_unlock();
 	if (!ret)
 		ret = ipv6 ? fake_add_ipv6(netdev, net) :
-			     fake_add_ipv4(netdev, net);
+			     fake_net_set_ipv4(netdev, net, false, 1);
 	if (!ret)
 		return netdev;
 	fake_net_destroy(netdev);
@@ -171,4 +182,54 @@ void fake_net_portal(struct sockaddr_storage *addr, unsigned int net, bool ipv6)
 		sin->sin_port = htons(3260);
 		sin->sin_addr = fake_ipv4(net, 2);
 	}
+}
+
+/* What a message from the portal has in front of it on RoCE v2. */
+void fake_net_header(union rdma_network_hdr *hdr, unsigned int net, bool ipv6)
+{
+	struct in6_addr from6 = fake_ipv6(net, 2), to6 = fake_ipv6(net, 1);
+
+	memset(hdr, 0, sizeof(*hdr));
+	if (ipv6) {
+		memcpy(&hdr->ibgrh.sgid, &from6, sizeof(from6));
+		memcpy(&hdr->ibgrh.dgid, &to6, sizeof(to6));
+	} else {
+		hdr->roce4grh.saddr = fake_ipv4(net, 2).s_addr;
+		hdr->roce4grh.daddr = fake_ipv4(net, 1).s_addr;
+	}
+}
+
+/* The portal moves to another machine: its neighbour entry changes. */
+void fake_net_move_portal(struct net_device *netdev, unsigned int net, bool ipv6)
+{
+	struct neigh_table *table = ipv6 ? &nd_tbl : &arp_tbl;
+	struct in6_addr addr6 = fake_ipv6(net, 2);
+	struct in_addr addr4 = fake_ipv4(net, 2);
+	struct neighbour *neigh;
+	u8 addr[ETH_ALEN];
+
+	eth_random_addr(addr);
+	neigh = __neigh_lookup_errno(table, ipv6 ? (void *)&addr6 : &addr4,
+				     netdev);
+	if (IS_ERR(neigh))
+		return;
+	neigh_update(neigh, addr, NUD_PERMANENT,
+		     NEIGH_UPDATE_F_OVERRIDE | NEIGH_UPDATE_F_ADMIN, 0);
+	neigh_release(neigh);
+}
+
+/* The active link of a bond changes, and with it the address. */
+void fake_net_fail_over(struct net_device *netdev)
+{
+	u8 addr[ETH_ALEN];
+
+	eth_random_addr(addr);
+	rtnl_lock();
+	eth_hw_addr_set(netdev, addr);
+	netdev->flags |= IFF_MASTER;
+	netdev->priv_flags |= IFF_BONDING;
+	call_netdevice_notifiers(NETDEV_BONDING_FAILOVER, netdev);
+	netdev->flags &= ~IFF_MASTER;
+	netdev->priv_flags &= ~IFF_BONDING;
+	rtnl_unlock();
 }

@@ -72,6 +72,40 @@ void fake_qp_set_state_locked(struct fake_qp *qp, enum ib_qp_state state)
 		fake_qp_flush(qp);
 }
 
+/*
+ * fake_qp_find - the queue pair of this number, with a reference
+ *
+ * Its destruction waits for the reference. Returns NULL if there is none.
+ */
+struct fake_qp *fake_qp_find(struct fake_hca *hca, u32 qpn)
+{
+	struct fake_qp *qp, *found = NULL;
+	unsigned long flags;
+
+	spin_lock_irqsave(&hca->lock, flags);
+	if (hca->gsi && hca->gsi->ib.qp_num == qpn)
+		found = hca->gsi;
+	list_for_each_entry(qp, &hca->qps, node)
+		if (qp->ib.qp_num == qpn)
+			found = qp;
+	if (found && !refcount_inc_not_zero(&found->ref))
+		found = NULL;
+	spin_unlock_irqrestore(&hca->lock, flags);
+	return found;
+}
+
+void fake_qp_put(struct fake_qp *qp)
+{
+	if (refcount_dec_and_test(&qp->ref))
+		complete(&qp->unreferenced);
+}
+
+/* The calls of the MAD layer are not counted, and do not fail. */
+bool fake_qp_verb_fails(struct fake_qp *qp, enum fake_verb verb)
+{
+	return qp->ib.qp_type != IB_QPT_GSI && fake_verb_fails(qp->hca, verb);
+}
+
 void fake_qp_set_state(struct fake_qp *qp, enum ib_qp_state state)
 {
 	unsigned long flags;
@@ -81,11 +115,16 @@ void fake_qp_set_state(struct fake_qp *qp, enum ib_qp_state state)
 	spin_unlock_irqrestore(&qp->hca->lock, flags);
 	fake_qp_kick(qp);
 	if (state == IB_QPS_ERR || state == IB_QPS_SQD)
-		fake_iwarp_qp_down(qp);
+		fake_cm_qp_down(qp);
 }
 
-static bool fake_qp_may_become(struct fake_qp *qp, enum ib_qp_state state)
+/* The attributes that go with a state are IB's; the iWARP CM sets none. */
+static bool fake_qp_may_become(struct fake_qp *qp, enum ib_qp_state state,
+			       int mask)
 {
+	if (qp->hca->cfg.roce && state != IB_QPS_ERR)
+		return ib_modify_qp_is_ok(qp->state, state, qp->ib.qp_type,
+					  mask);
 	switch (state) {
 	case IB_QPS_RESET:
 	case IB_QPS_ERR:
@@ -110,12 +149,14 @@ static int fake_modify_qp(struct ib_qp *ib, struct ib_qp_attr *attr, int mask,
 
 	/* Whoever asks for an end gets it: draining must always work. */
 	if (!(mask & IB_QP_STATE) || attr->qp_state != IB_QPS_ERR)
-		if (fake_verb_fails(qp->hca, FAKE_MODIFY_QP))
+		if (fake_qp_verb_fails(qp, FAKE_MODIFY_QP))
 			return -EIO;
 	if (!(mask & IB_QP_STATE))
 		return 0;
-	if (!fake_qp_may_become(qp, attr->qp_state))
+	if (!fake_qp_may_become(qp, attr->qp_state, mask))
 		return -EINVAL;
+	if (mask & IB_QP_DEST_QPN)
+		qp->dest_qpn = attr->dest_qp_num;
 	fake_qp_set_state(qp, attr->qp_state);
 	return 0;
 }
@@ -139,7 +180,8 @@ static int fake_create_qp(struct ib_qp *ib, struct ib_qp_init_attr *init,
 	struct fake_qp *qp = to_fqp(ib);
 	unsigned long flags;
 
-	if (fake_verb_fails(hca, FAKE_CREATE_QP))
+	qp->hca = hca;
+	if (init->qp_type != IB_QPT_GSI && fake_verb_fails(hca, FAKE_CREATE_QP))
 		return -ENOMEM;
 	if (init->cap.max_send_wr > attrs->max_qp_wr ||
 	    init->cap.max_recv_wr > attrs->max_qp_wr ||
@@ -147,16 +189,23 @@ static int fake_create_qp(struct ib_qp *ib, struct ib_qp_init_attr *init,
 	    init->cap.max_recv_sge > attrs->max_recv_sge)
 		return -EINVAL;
 	init->cap.max_inline_data = 0;
-	qp->hca = hca;
 	qp->cap = init->cap;
 	qp->state = IB_QPS_RESET;
 	INIT_LIST_HEAD(&qp->sq);
 	INIT_LIST_HEAD(&qp->rq);
 	INIT_LIST_HEAD(&qp->inbox);
-	fake_iwarp_init_qp(qp);
+	INIT_LIST_HEAD(&qp->node);
+	refcount_set(&qp->ref, 1);
+	init_completion(&qp->unreferenced);
+	fake_cm_init_qp(qp);
 	spin_lock_irqsave(&hca->lock, flags);
-	ib->qp_num = ++hca->next_qpn;
-	list_add_tail(&qp->node, &hca->qps);
+	if (init->qp_type == IB_QPT_GSI) {
+		ib->qp_num = 1;
+		hca->gsi = qp;
+	} else {
+		ib->qp_num = ++hca->next_qpn;
+		list_add_tail(&qp->node, &hca->qps);
+	}
 	hca->n_qp++;
 	spin_unlock_irqrestore(&hca->lock, flags);
 	return 0;
@@ -183,15 +232,19 @@ static int fake_destroy_qp(struct ib_qp *ib, struct ib_udata *udata)
 	unsigned long flags;
 	unsigned int left;
 
-	fake_iwarp_fini_qp(qp);
+	fake_cm_fini_qp(qp);
+	fake_qp_put(qp);
+	wait_for_completion(&qp->unreferenced);
 	spin_lock_irqsave(&hca->lock, flags);
+	if (hca->gsi == qp)
+		hca->gsi = NULL;
 	left = list_count_nodes(&qp->sq) + list_count_nodes(&qp->rq);
 	left += fake_cq_purge(to_fcq(ib->send_cq), qp);
 	left += fake_cq_purge(to_fcq(ib->recv_cq), qp);
 	list_del(&qp->node);
 	hca->n_qp--;
 	spin_unlock_irqrestore(&hca->lock, flags);
-	if (left && !hca->allow_undrained)
+	if (left && !hca->allow_undrained && ib->qp_type != IB_QPT_GSI)
 		fake_complain(hca, "QP %u destroyed with %u work requests in it",
 			      ib->qp_num, left);
 	fake_qp_forget(qp);

@@ -50,7 +50,7 @@ static int fake_post_recv(struct ib_qp *ib, const struct ib_recv_wr *wr,
 	int ret = 0;
 
 	spin_lock_irqsave(&hca->lock, flags);
-	if (qp->state != IB_QPS_ERR && fake_verb_fails(hca, FAKE_POST_RECV))
+	if (qp->state != IB_QPS_ERR && fake_qp_verb_fails(qp, FAKE_POST_RECV))
 		ret = -ENOMEM;
 	for (; !ret && wr; wr = wr->next) {
 		ret = fake_post_one_recv(qp, wr);
@@ -108,6 +108,13 @@ static void fake_push_recv(struct fake_qp *qp, struct fake_recv *recv,
 		.recv = true,
 	};
 
+	if (qp->ib.qp_type == IB_QPT_GSI) {
+		cqe.wc.wc_flags = IB_WC_GRH | IB_WC_WITH_NETWORK_HDR_TYPE;
+		cqe.wc.network_hdr_type = qp->hca->cfg.ipv6 ?
+					  RDMA_NETWORK_IPV6 : RDMA_NETWORK_IPV4;
+		cqe.wc.src_qp = 1;
+		cqe.wc.port_num = 1;
+	}
 	fake_cq_push(to_fcq(qp->ib.recv_cq), &cqe);
 	kfree(recv);
 	if (status != IB_WC_SUCCESS)
@@ -156,7 +163,7 @@ int fake_qp_deliver(struct fake_qp *qp, const void *data, u32 len, u32 inv_key)
 		fake_qp_event(qp, IB_EVENT_QP_ACCESS_ERR);
 		fake_qp_set_state(qp, IB_QPS_ERR);
 	} else if (ret == -EMSGSIZE) {
-		fake_iwarp_qp_down(qp);
+		fake_cm_qp_down(qp);
 	}
 	return ret;
 }
@@ -174,7 +181,7 @@ bool fake_qp_fail_recv(struct fake_qp *qp, enum ib_wc_status status)
 	spin_unlock_irqrestore(&qp->hca->lock, flags);
 	fake_qp_kick(qp);
 	if (recv)
-		fake_iwarp_qp_down(qp);
+		fake_cm_qp_down(qp);
 	return recv;
 }
 

@@ -75,7 +75,7 @@ static bool fake_execute(struct fake_qp *qp, struct fake_wr *wr,
 	case IB_WR_SEND:
 		wr->executed = true;
 		*pdu = fake_gather(qp, wr);
-		if (*pdu)
+		if (*pdu && qp->ib.qp_type != IB_QPT_GSI)
 			fake_spy_sent(qp, wr, *pdu);
 		return *pdu;
 	default:
@@ -101,7 +101,7 @@ static void fake_qp_hand_over(struct fake_qp *qp, struct fake_pdu *pdu)
 	struct fake_hca *hca = qp->hca;
 	unsigned long flags;
 
-	if (hca->serve && hca->serve(qp, pdu)) {
+	if (qp != hca->gsi && hca->serve && hca->serve(qp, pdu)) {
 		kfree(pdu);
 		return;
 	}
@@ -109,6 +109,13 @@ static void fake_qp_hand_over(struct fake_qp *qp, struct fake_pdu *pdu)
 	list_add_tail(&pdu->node, &qp->inbox);
 	qp->inbox_len++;
 	spin_unlock_irqrestore(&hca->lock, flags);
+	if (qp == hca->gsi)
+		schedule_work(&hca->mad_work);
+}
+
+static bool fake_qp_holds(struct fake_qp *qp)
+{
+	return qp->hca->hold_completions && qp != qp->hca->gsi;
 }
 
 /* Executes what waits in the send queue, and completes it unless held. */
@@ -131,12 +138,12 @@ void fake_qp_run(struct fake_qp *qp)
 			fake_qp_set_state(qp, IB_QPS_ERR);
 			return;
 		}
-		if (!hca->hold_completions)
+		if (!fake_qp_holds(qp))
 			fake_qp_complete_all(qp);
 		if (pdu)
 			fake_qp_hand_over(qp, pdu);
 	}
-	if (!hca->hold_completions)
+	if (!fake_qp_holds(qp))
 		fake_qp_complete_all(qp);
 }
 
@@ -219,7 +226,7 @@ bool fake_qp_complete(struct fake_qp *qp, enum ib_wc_status status)
 	spin_unlock_irqrestore(&hca->lock, flags);
 	fake_qp_kick(qp);
 	if (down)
-		fake_iwarp_qp_down(qp);
+		fake_cm_qp_down(qp);
 	return found;
 }
 
@@ -289,7 +296,7 @@ static int fake_post_one_send(struct fake_qp *qp, const struct ib_send_wr *from)
 static bool fake_post_send_fails(struct fake_qp *qp)
 {
 	return qp->state != IB_QPS_ERR &&
-	       fake_verb_fails(qp->hca, FAKE_POST_SEND);
+	       fake_qp_verb_fails(qp, FAKE_POST_SEND);
 }
 
 static int fake_post_send(struct ib_qp *ib, const struct ib_send_wr *wr,

@@ -81,9 +81,20 @@ static bool failure_of_call(struct kunit *test, struct bed *bed, int n)
 	return atomic_read(&bed->hca->calls) >= n;
 }
 
+static const struct every_verb_case {
+	const char		*desc;
+	struct fake_hca_config	cfg;
+} every_verb_cases[] = {
+	{ "iWARP" },
+	{ "RoCE", { .roce = true } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(every_verb, every_verb_cases, desc);
+
 static void every_verb_may_fail(struct kunit *test)
 {
-	struct bed *bed = bed_create(test, NULL);
+	const struct every_verb_case *c = test->param_value;
+	struct bed *bed = bed_create(test, &c->cfg);
 	int n = 1;
 
 	bed->target->no_remote_inv = true;
@@ -200,7 +211,7 @@ static void failed_connect_stays_failed(struct kunit *test)
 }
 
 static struct kunit_case ib_iser_failure_cases[] = {
-	KUNIT_CASE(every_verb_may_fail),
+	KUNIT_CASE_PARAM(every_verb_may_fail, every_verb_gen_params),
 	KUNIT_CASE_PARAM(io_path_retries, failure_gen_params),
 	KUNIT_CASE(post_that_fails_part_way_fails_connection),
 	KUNIT_CASE(local_inv_that_cannot_be_posted_fails_connection),

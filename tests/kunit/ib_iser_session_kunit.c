@@ -26,6 +26,8 @@ static const struct session_case {
 	struct iscsid_params	params;
 } session_cases[] = {
 	{ "IPv6", { .ipv6 = true } },
+	{ "RoCE", { .roce = true } },
+	{ "RoCE, IPv6", { .roce = true, .ipv6 = true } },
 	{ "gaps", { .sg_gaps = true } },
 	{ "an IOMMU that joins", { .dma_merge = true } },
 	{ "short page lists", { .max_pages = 64 } },
