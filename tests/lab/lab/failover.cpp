@@ -2,12 +2,12 @@
 #include "lab/failover.h"
 
 #include <algorithm>
+#include <regex>
+#include <sstream>
 #include <thread>
 
 #include "lab/error.h"
 #include "lab/eventually.h"
-#include "lab/fio.h"
-#include "lab/initiator.h"
 #include "lab/target.h"
 
 namespace lab {
@@ -15,77 +15,144 @@ namespace lab {
 using Clock = std::chrono::steady_clock;
 using std::chrono::seconds;
 
-static constexpr seconds kCableOut{20};
 static constexpr seconds kComeBack{60};
 
-// Plugs the cable in again whatever happens.
-class CableOut {
+// Ends the fault whatever happens.
+class Faulty {
 public:
-	CableOut(Vm &vm, Path path) : vm_(vm), path_(path) { set(false); }
-	~CableOut()
+	Faulty(Lab &lab, const Fault &fault, Path path) : lab_(lab), fault_(fault), path_(path)
+	{
+		fault.begin(lab, path);
+	}
+	~Faulty()
 	{
 		try {
-			set(true);
+			fault_.end(lab_, path_);
 		} catch (const Error &) {
 			// A lost machine is booted anew, with its cables.
 		}
 	}
 
 private:
-	void set(bool plugged) { vm_.set_cable(static_cast<unsigned>(path_), plugged); }
-
-	Vm &vm_;
+	Lab &lab_;
+	const Fault &fault_;
 	Path path_;
 };
 
-static FailoverRound run_round(Vm &initiator, Multipath &multipath, Path path)
+// The module's own story of a round; Debian's has no trace events.
+class ModuleTrace {
+public:
+	explicit ModuleTrace(Lab &lab) : lab_(lab)
+	{
+		if (lab.module() != ModuleKind::ours)
+			return;
+		// The first line says what time it is by the trace's clock.
+		lab.initiator().output("cd /sys/kernel/tracing && echo mono >trace_clock\n"
+				       "for e in conn_state conn_fail conn_flushed conn_release device_event; do\n"
+				       "echo 1 >events/iser/iser_$e/enable; done\n"
+				       "echo \"epoch $(date +%s.%N)\" >trace_marker");
+	}
+
+	std::vector<Mark> marks()
+	{
+		static const std::regex event(R"( ([0-9]+\.[0-9]+): (?:tracing_mark_write|iser_(\w+)): (.*))");
+		std::vector<Mark> marks;
+		std::istringstream lines;
+		std::string line;
+		double offset = 0;
+		std::smatch match;
+
+		if (lab_.module() != ModuleKind::ours)
+			return marks;
+		lines.str(lab_.initiator().output("cd /sys/kernel/tracing && echo 0 >events/iser/enable\n"
+						  "cat trace; echo >trace"));
+		while (std::getline(lines, line)) {
+			if (!std::regex_search(line, match, event))
+				continue;
+			const double at = std::stod(match[1]);
+			const std::string what = match[3];
+
+			if (what.starts_with("epoch "))
+				offset = std::stod(what.substr(6)) - at;
+			else
+				marks.push_back({at + offset, match[2].str() + " " + what});
+		}
+		return marks;
+	}
+
+private:
+	Lab &lab_;
+};
+
+static double clock_of(Vm &vm)
 {
-	FailoverRound round{.pulled = path};
-	BackgroundIo io(initiator, multipath.device(), kCableOut + seconds(12));
+	return std::stod(vm.output("date +%s.%N"));
+}
+
+static FailoverRound run_round(Lab &lab, Multipath &multipath, const Fault &fault, Path path)
+{
+	Vm &initiator = lab.initiator();
+	FailoverRound round{.path = path};
+	BackgroundIo io(initiator, multipath.device(), fault.lasts + seconds(12));
 
 	await_io(initiator, multipath.device());
 	std::this_thread::sleep_for(seconds(3));
+	ModuleTrace trace(lab);
 	{
-		CableOut out(initiator, path);
+		round.begin = clock_of(initiator);
+		Faulty faulty(lab, fault, path);
 
-		std::this_thread::sleep_for(kCableOut);
+		std::this_thread::sleep_for(fault.lasts);
+		round.end = clock_of(initiator);
 	}
-	const auto plugged = Clock::now();
+	const auto mended = Clock::now();
 	round.both_paths_back = eventually([&] { return multipath.active_paths() == 2; }, kComeBack,
 					   std::chrono::milliseconds(500));
-	round.recovery = Clock::now() - plugged;
+	round.recovery = Clock::now() - mended;
 	const CommandResult result = io.wait();
+	round.marks = trace.marks();
 	result.checked();
-	round.gap = io.longest_gap();
-	round.slowest = io.slowest_read();
-	round.io_went_on = round.slowest < kCableOut / 2;
+	round.reads = io.reads();
+	round.gap = longest_gap(round.reads);
+	round.slowest = slowest(round.reads);
+	round.io_went_on = round.slowest < fault.lasts / 2;
 	return round;
 }
 
-FailoverReport pull_cables(Lab &lab, unsigned rounds, const Progress &progress)
+static void set_ack_timeout(Lab &lab, int value)
+{
+	if (lab.module() == ModuleKind::ours)
+		lab.initiator().output(
+			fmt::format("echo {} >/sys/module/ib_iser/parameters/ack_timeout", value));
+}
+
+FailoverReport fail_over(Lab &lab, const Fault &fault, const Tuning &tuning, unsigned rounds,
+			 const Progress &progress)
 {
 	Vm &initiator = lab.initiator();
 	FailoverReport report;
 
 	try {
-		Login a(initiator, kPlainTarget, portal(Path::A));
-		Login b(initiator, kPlainTarget, portal(Path::B));
-		Multipath multipath(initiator, a.disk());
+		set_ack_timeout(lab, tuning.ack_timeout);
+		Login a(initiator, kPlainTarget, portal(Path::A), tuning.node);
+		Login b(initiator, kPlainTarget, portal(Path::B), tuning.node);
+		Multipath multipath(initiator, a.disk(), tuning.multipath);
 
 		for (unsigned i = 0; i < rounds; i++) {
 			const Path path = i % 2 ? Path::B : Path::A;
 
-			progress(fmt::format("round {} of {}: cable of path {} out for {} s under verified I/O",
-					     i + 1, rounds, i % 2 ? "B" : "A", kCableOut.count()));
-			report.rounds.push_back(run_round(initiator, multipath, path));
+			progress(fmt::format("round {} of {}: path {}, {}, for {} s under verified I/O", i + 1,
+					     rounds, i % 2 ? "B" : "A", fault.what, fault.lasts.count()));
+			report.rounds.push_back(run_round(lab, multipath, fault, path));
 			report.longest_gap = std::max(report.longest_gap, report.rounds.back().gap);
 			report.slowest_read = std::max(report.slowest_read, report.rounds.back().slowest);
-			progress(fmt::format("longest gap {:.2f} s, slowest read {:.2f} s, both paths back {:.1f} s after plugging in",
+			progress(fmt::format("longest gap {:.2f} s, slowest read {:.2f} s, both paths back after {:.1f} s",
 					     report.rounds.back().gap.count(),
 					     report.rounds.back().slowest.count(),
 					     report.rounds.back().recovery.count()));
 		}
 		report.io_verified = true;
+		set_ack_timeout(lab, -1);
 	} catch (const MachineLost &error) {
 		report.lost = error.what();
 	} catch (const Error &error) {
@@ -99,8 +166,8 @@ std::string FailoverReport::story() const
 	std::string text;
 
 	for (const FailoverRound &round : rounds)
-		text += fmt::format("  path {} pulled: longest gap {:.2f} s, slowest read {:.2f} s, {} ({:.1f} s)\n",
-				    round.pulled == Path::A ? "A" : "B", round.gap.count(),
+		text += fmt::format("  path {}: longest gap {:.2f} s, slowest read {:.2f} s, {} ({:.1f} s)\n",
+				    round.path == Path::A ? "A" : "B", round.gap.count(),
 				    round.slowest.count(),
 				    round.both_paths_back ? "both paths back" : "path did NOT come back",
 				    round.recovery.count());

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "lab/fio.h"
 
+#include <algorithm>
+#include <sstream>
+
 #include <nlohmann/json.hpp>
 
 #include "lab/error.h"
@@ -59,23 +62,42 @@ BackgroundIo::BackgroundIo(Vm &vm, const std::string &disk, std::chrono::seconds
 				    "--name=writer --rw=randwrite --bs=4k --iodepth=4 --size=32M "
 				    "--verify=crc32c --verify_backlog=128 --verify_fatal=1 "
 				    "--name=reader --rw=randread --bs=4k --iodepth=4 --offset=64M --size=64M "
-				    "--norandommap --write_lat_log=gap --log_max_value=1",
+				    "--norandommap --write_lat_log=gap --log_max_value=1 --log_unix_epoch=1",
 				    length.count(), disk),
 			length + minutes(3)))
 {
 }
 
-Seconds BackgroundIo::longest_gap()
+std::vector<Completion> BackgroundIo::reads()
 {
-	return Seconds(std::stod(vm_.output("sort -n /tmp/gap_clat.*.log | awk -F, '"
-					    "NR > 1 && $1 - last > most {most = $1 - last} {last = $1} "
-					    "END {print most / 1000}'")));
+	// "milliseconds, nanoseconds, ..." a line, a file for each job
+	std::istringstream lines(vm_.output("cat /tmp/gap_clat.*.log | cut -d, -f1,2"));
+	std::vector<Completion> reads;
+	double milliseconds, nanoseconds;
+	char comma;
+
+	while (lines >> milliseconds >> comma >> nanoseconds)
+		reads.push_back({milliseconds / 1e3, nanoseconds / 1e9});
+	std::ranges::sort(reads, {}, &Completion::at);
+	return reads;
 }
 
-Seconds BackgroundIo::slowest_read()
+Seconds longest_gap(const std::vector<Completion> &reads)
 {
-	return Seconds(std::stod(vm_.output("cat /tmp/gap_clat.*.log | awk -F, '$2 > most {most = $2} "
-					    "END {print most / 1000000000}'")));
+	double longest = 0;
+
+	for (std::size_t i = 1; i < reads.size(); i++)
+		longest = std::max(longest, reads[i].at - reads[i - 1].at);
+	return Seconds(longest);
+}
+
+Seconds slowest(const std::vector<Completion> &reads)
+{
+	double longest = 0;
+
+	for (const Completion &read : reads)
+		longest = std::max(longest, read.took);
+	return Seconds(longest);
 }
 
 } // namespace lab

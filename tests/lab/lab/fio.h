@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "lab/vm.h"
 
@@ -28,6 +29,16 @@ CommandResult verify_disk(Vm &vm, const std::string &disk, unsigned depth,
 FioFigures measure(Vm &vm, const std::string &disk, const std::string &mode, const std::string &block,
 		   unsigned depth, unsigned run_seconds);
 
+// A read, seen from user space.
+struct Completion {
+	double at;   // seconds since 1970, by the machine's clock
+	double took; // seconds
+};
+
+Seconds longest_gap(const std::vector<Completion> &reads);
+// A path that is not yet given up holds its reads.
+Seconds slowest(const std::vector<Completion> &reads);
+
 // I/O that goes on while something happens to it: verified writes, and reads whose completions are
 // logged, so that the gaps between them can be told.
 class BackgroundIo {
@@ -36,10 +47,8 @@ public:
 
 	bool running() const { return job_.running(); }
 	CommandResult wait() { return job_.wait(); }
-	// The longest time in which no read was completed; after the end.
-	Seconds longest_gap();
-	// The longest that one read took; a path that is not yet given up holds its own.
-	Seconds slowest_read();
+	// In the order of their completion; after the end.
+	std::vector<Completion> reads();
 
 private:
 	Vm &vm_;

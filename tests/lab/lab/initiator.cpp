@@ -129,8 +129,13 @@ Statistics Login::statistics()
 	return statistics;
 }
 
-Multipath::Multipath(Vm &initiator, const std::string &disk) : initiator_(initiator)
+Multipath::Multipath(Vm &initiator, const std::string &disk, const std::string &configuration)
+	: initiator_(initiator)
 {
+	if (configuration.empty())
+		initiator.output("rm -f /etc/multipath.conf");
+	else
+		initiator.put(configuration, "/etc/multipath.conf");
 	wwid_ = initiator.output("/usr/lib/udev/scsi_id -g " + disk);
 	initiator.output(fmt::format("modprobe -a dm_multipath scsi_dh_alua\n"
 				     "multipath -a {} && multipathd",

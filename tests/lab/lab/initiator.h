@@ -42,11 +42,11 @@ private:
 	std::string target_, portal_;
 };
 
-// multipathd with Debian's defaults over the plain target's first LUN, whose WWID is made known to
-// it first, as an administrator does with `multipath -a`.
+// multipathd over the plain target's first LUN, whose WWID is made known to it first, as an
+// administrator does with `multipath -a`. Without a configuration it has Debian's defaults.
 class Multipath {
 public:
-	Multipath(Vm &initiator, const std::string &disk);
+	Multipath(Vm &initiator, const std::string &disk, const std::string &configuration = "");
 	~Multipath();
 
 	std::string device() const { return "/dev/mapper/" + wwid_; }

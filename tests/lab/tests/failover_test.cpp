@@ -19,7 +19,7 @@ TEST_F(Failover, IoGoesOnWhenTheCableIsPulledAndBothPathsComeBack)
 {
 	if (!ours())
 		expect_complaints();
-	const FailoverReport report = pull_cables(lab(), kRounds, [](const std::string &text) {
+	const FailoverReport report = fail_over(lab(), cable_at_initiator(), {}, kRounds, [](const std::string &text) {
 		std::cout << "lab: " << text << std::endl;
 	});
 

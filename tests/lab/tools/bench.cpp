@@ -50,13 +50,13 @@ static std::vector<BenchRow> compare_loads(Lab &lab, unsigned seconds_each, cons
 	return rows;
 }
 
-static FailoverReport fail_over(Lab &lab, ModuleKind kind, const Progress &progress)
+static FailoverReport pull_cables(Lab &lab, ModuleKind kind, const Progress &progress)
 {
 	static constexpr unsigned kRounds = 2;
 
 	lab.unload();
 	lab.insert(kind);
-	return pull_cables(lab, kRounds, [&](const std::string &text) {
+	return fail_over(lab, cable_at_initiator(), {}, kRounds, [&](const std::string &text) {
 		progress(fmt::format("{}, {}", to_string(kind), text));
 	});
 }
@@ -66,8 +66,8 @@ BenchReport bench(Lab &lab, unsigned seconds_each, const Progress &progress)
 	BenchReport report;
 
 	report.rows = compare_loads(lab, seconds_each, progress);
-	report.ours = fail_over(lab, ModuleKind::ours, progress);
-	report.stock = fail_over(lab, ModuleKind::stock, progress);
+	report.ours = pull_cables(lab, ModuleKind::ours, progress);
+	report.stock = pull_cables(lab, ModuleKind::stock, progress);
 	return report;
 }
 

@@ -63,7 +63,7 @@ static void show_io(Story &story, Vm &initiator, const std::string &disk)
 static void show_failover(Story &story, Lab &lab)
 {
 	const FailoverReport report =
-		pull_cables(lab, 1, [&](const std::string &text) { story.tell(text); });
+		fail_over(lab, cable_at_initiator(), {}, 1, [&](const std::string &text) { story.tell(text); });
 
 	if (report.rounds.empty() || !report.rounds[0].both_paths_back)
 		throw Error("failover failed:\n" + report.story());

@@ -10,6 +10,7 @@
 #include "lab/lab.h"
 #include "lab/target.h"
 #include "tools/bench.h"
+#include "tools/comparison.h"
 #include "tools/demo.h"
 
 namespace {
@@ -23,6 +24,8 @@ struct Options {
 	std::string machine, command, file, remote;
 	std::string path, state;
 	double timeout = 600;
+	unsigned rounds = 5;
+	std::string only;
 };
 
 void say(const std::string &text)
@@ -104,6 +107,14 @@ int run_bench(const Options &options)
 	return 0;
 }
 
+int run_failover(const Options &options)
+{
+	Lab lab({LAB_RUN_DIR "/failover", options.suite, Process::Lifetime::owned, say});
+
+	set_up_lio(lab.target());
+	return compare_failovers(lab, options.rounds, options.only, LAB_RUN_DIR "/failover/pictures", say);
+}
+
 void add_machine(CLI::App *command, Options &options)
 {
 	command->add_option("machine", options.machine)
@@ -157,6 +168,11 @@ int main(int argc, char **argv)
 
 	command = app.add_subcommand("bench", "our module beside Debian's: fio's figures, failover");
 	command->callback([&] { status = run_bench(options); });
+
+	command = app.add_subcommand("failover", "both modules' gap in I/O for each fault of a path");
+	command->add_option("--rounds", options.rounds, "of each case");
+	command->add_option("--case", options.only, "one case only");
+	command->callback([&] { status = run_failover(options); });
 
 	try {
 		app.parse(argc, argv);
