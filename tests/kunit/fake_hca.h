@@ -234,7 +234,7 @@ struct fake_hca {
 	bool			hold_close;		/* else a QP in error closes */
 	bool			allow_undrained;
 	bool			hostile_peer;		/* invalidates any key */
-	bool			check_apptag;		/* asked for or not */
+	u16			apptag;			/* insisted on, asked or not */
 	const void		*accept_data;
 	u8			accept_data_len;
 	bool			(*serve)(struct fake_qp *qp, struct fake_pdu *pdu);

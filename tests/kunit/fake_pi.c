@@ -329,9 +329,9 @@ static void fake_pi_check(struct fake_hca *hca, struct fake_mr *mr, u64 n,
 	if (mask & IB_SIG_CHECK_REFTAG)
 		fake_pi_fail(mr, n, IB_SIG_BAD_REFTAG, fake_pi_ref(dif, n),
 			     be32_to_cpu(tuple->ref_tag));
-	if ((mask & IB_SIG_CHECK_APPTAG) || hca->check_apptag)
+	if ((mask & IB_SIG_CHECK_APPTAG) || hca->apptag)
 		fake_pi_fail(mr, n, IB_SIG_BAD_APPTAG,
-			     dif->app_tag & dif->apptag_check_mask,
+			     (hca->apptag ?: dif->app_tag) & dif->apptag_check_mask,
 			     be16_to_cpu(tuple->app_tag) & dif->apptag_check_mask);
 }
 
