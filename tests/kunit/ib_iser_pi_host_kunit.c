@@ -400,7 +400,7 @@ static void device_removal_ends_protected_commands(struct kunit *test)
 /* More commands than the send queue has room for: none is lost. */
 static void queue_is_never_overrun(struct kunit *test)
 {
-	struct fake_hca_config cfg = { .integrity = true, .max_qp_wr = 160 };
+	struct fake_hca_config cfg = { .integrity = true, .max_qp_wr = 140 };
 	struct bed *bed = bed_create_pi(test, &cfg, false, 512);
 	struct session *s = bed_logged_in(bed, NULL);
 	struct pi_cmd *cmd[64];
@@ -409,6 +409,8 @@ static void queue_is_never_overrun(struct kunit *test)
 	bed->hca->hold_completions = true;
 	for (i = 0; i < ARRAY_SIZE(cmd); i++)
 		cmd[i] = pi_start(s, i % 2);
+	/* registration 4, SEND 1; the invalidation is the target's */
+	KUNIT_EXPECT_GE(test, s->qp->sq_used, 5 * 20);
 	bed->hca->hold_completions = false;
 	fake_qp_run(s->qp);
 	for (i = 0; i < ARRAY_SIZE(cmd); i++)
