@@ -5,8 +5,6 @@
  * not to be checked is not. Afterwards the region serves the next command, which
  * hears nothing of its predecessor.
  */
-#include <linux/delay.h>
-
 #include "bed_pi.h"
 
 enum pi_spoil {
