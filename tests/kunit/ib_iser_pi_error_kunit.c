@@ -342,6 +342,31 @@ static void error_of_an_aborted_command_is_forgotten(struct kunit *test)
 	pi_expect_region_usable(s, target_key(pdu));
 }
 
+/* Each slot has two regions, and serves both kinds of commands. */
+static void both_kinds_share_the_slots(struct kunit *test)
+{
+	const struct cmd_spec plain = { .len = 16384 };
+	struct session *s = pi_session(test, true, 512);
+	struct test_cmd *cmd;
+	struct fake_pdu *pdu;
+	unsigned int i;
+
+	for (i = 0; i < 3 * s->cmds_max; i++) {
+		s->bed->target->no_remote_inv = i % 5 == 0;
+		if (i % 3) {
+			pi_one_good(s);
+			continue;
+		}
+		cmd = cmd_submit(s, &plain);
+		pdu = bed_next_pdu(s->bed, s->qp, ISCSI_OP_SCSI_CMD);
+		KUNIT_EXPECT_EQ(test, 0, target_place_read(s->bed->target, s->qp,
+							   pdu));
+		KUNIT_EXPECT_EQ(test, 0, target_respond(s->bed->target, s->qp,
+							pdu));
+		cmd_expect_good(cmd);
+	}
+}
+
 static struct kunit_case ib_iser_pi_error_cases[] = {
 	KUNIT_CASE_PARAM(first_bad_block_is_reported, pi_error_gen_params),
 	KUNIT_CASE_PARAM(same_without_remote_invalidation, pi_error_gen_params),
@@ -349,6 +374,7 @@ static struct kunit_case ib_iser_pi_error_cases[] = {
 	KUNIT_CASE(sense_of_the_target_is_kept),
 	KUNIT_CASE(unknown_status_is_an_error),
 	KUNIT_CASE(error_of_an_aborted_command_is_forgotten),
+	KUNIT_CASE(both_kinds_share_the_slots),
 	{}
 };
 
