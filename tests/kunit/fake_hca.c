@@ -74,6 +74,7 @@ static int fake_query_device(struct ib_device *ib, struct ib_device_attr *attr,
 		attr->max_fast_reg_page_list_len =
 			fake_default(cfg->max_pages, 512);
 	}
+	fake_pi_query(cfg, attr);
 	if (cfg->sg_gaps)
 		attr->kernel_cap_flags |= IBK_SG_GAPS_REG;
 	attr->max_qp_wr = fake_default(cfg->max_qp_wr, 4096);
@@ -141,6 +142,8 @@ static void fake_hca_set_ops(struct fake_hca *hca)
 {
 	ib_set_device_ops(&hca->ib, &fake_hca_ops);
 	ib_set_device_ops(&hca->ib, &fake_mr_ops);
+	if (hca->cfg.integrity)
+		ib_set_device_ops(&hca->ib, &fake_pi_ops);
 	ib_set_device_ops(&hca->ib, &fake_cq_ops);
 	ib_set_device_ops(&hca->ib, &fake_qp_ops);
 	ib_set_device_ops(&hca->ib, &fake_send_ops);
