@@ -65,6 +65,32 @@ static void bed_close_sessions(void *data)
 		session_close(s);
 }
 
+/* The HCA and its target; what closes the sessions has to be undone first. */
+static void bed_plug(struct bed *bed, const struct fake_hca_config *cfg)
+{
+	struct kunit *test = bed->test;
+
+	bed->hca = fake_hca_create(test, cfg);
+	bed->target = target_create(bed->hca);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bed_close_sessions,
+							bed), 0);
+}
+
+/*
+ * bed_replug - another HCA like the first one, which has been unplugged
+ *
+ * The sessions stay; they have no connection now.
+ */
+void bed_replug(struct bed *bed)
+{
+	struct fake_hca_config cfg = bed->hca->cfg;
+
+	kunit_remove_action(bed->test, bed_close_sessions, bed);
+	target_destroy(bed->target);
+	fake_hca_destroy(bed->hca);
+	bed_plug(bed, &cfg);
+}
+
 struct bed *bed_create(struct kunit *test, const struct fake_hca_config *cfg)
 {
 	static const struct fake_hca_config plain;
@@ -75,10 +101,7 @@ struct bed *bed_create(struct kunit *test, const struct fake_hca_config *cfg)
 	bed->test = test;
 	INIT_LIST_HEAD(&bed->sessions);
 	bed->iscsid = iscsid_create(test);
-	bed->hca = fake_hca_create(test, cfg ? cfg : &plain);
-	bed->target = target_create(bed->hca);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bed_close_sessions,
-							bed), 0);
+	bed_plug(bed, cfg ? cfg : &plain);
 	return bed;
 }
 
