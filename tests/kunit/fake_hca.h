@@ -96,7 +96,7 @@ struct fake_mapping {
 #define FAKE_MAPPINGS	8192
 
 struct fake_dma {
-	spinlock_t		lock;
+	spinlock_t		lock;		/* for all of this */
 	bool			merge;
 	unsigned int		live;		/* mappings now */
 	unsigned int		cursor;		/* last slot given; slots are reused late */
@@ -242,7 +242,7 @@ struct fake_hca {
 	struct fake_dma		*dma;
 	bool			registered;
 
-	spinlock_t		lock;
+	spinlock_t		lock;		/* see the head of this file */
 	struct list_head	qps, mrs;
 	unsigned int		n_pd, n_cq, n_qp, n_mr;
 	unsigned int		n_connects;

@@ -75,12 +75,12 @@ static void bench_connect_only(struct order_bench *b)
 
 static void bench_submit(struct order_bench *b, bool held)
 {
+	static const struct cmd_spec write = { .len = 12288, .write = true };
 	struct scsi_cmnd *sc;
 
 	bench_hold(b, true);
 	b->cmd[0] = cmd_submit(b->s, &(struct cmd_spec) { .len = 4096 });
-	b->cmd[1] = cmd_submit(b->s, &(struct cmd_spec) { .len = 12288,
-							  .write = true });
+	b->cmd[1] = cmd_submit(b->s, &write);
 	if (!held)
 		return;
 	sc = blk_mq_rq_to_pdu(b->cmd[0]->rq);
@@ -115,7 +115,8 @@ void bench_set_up(struct order_bench *b, const struct order *o)
 	if (o->state == ORDER_BOUND)
 		return;
 	bench_hold(b, true);
-	KUNIT_ASSERT_EQ(b->test, 0, iscsid_login(b->bed->iscsid, b->s->sid, true));
+	KUNIT_ASSERT_EQ(b->test, 0,
+			iscsid_login(b->bed->iscsid, b->s->sid, true));
 }
 
 void bench_late_put(struct order_bench *b)

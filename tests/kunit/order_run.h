@@ -25,7 +25,6 @@ struct order_bench {
 	struct work_struct	unplug_work;
 	struct completion	unplugged;
 	bool			removed;
-	unsigned int		came_late;	/* events that found no object */
 };
 
 void bench_init(struct order_bench *b, struct kunit *test, bool roce);

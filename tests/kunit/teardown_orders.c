@@ -40,7 +40,7 @@ const char * const order_event_names[ORDER_EVENTS] = {
 
 const char * const order_rule_names[ORDER_RULES][2] = {
 	[RULE_MODULE_EXIT]	= { "module exit",
-		"a session, or being built in, keeps the module; its exit is tried with it loaded" },
+		"built in, it cannot be removed; its exit is tried with it loaded as such" },
 	[RULE_ONCE]		= { "once",
 		"an event comes once to a connection" },
 	[RULE_NO_DEVICE]	= { "no device",

@@ -61,6 +61,7 @@ struct order {
 
 struct order_counts {
 	unsigned int		generated, run;
+	unsigned int		missed;		/* events whose object was gone already */
 	unsigned int		excluded[ORDER_RULES];
 };
 
