@@ -79,16 +79,23 @@ static void orders_name_culprit(void *data)
 	kunit_err(run->bench.test, "the order was: %s\n", desc);
 }
 
-static void orders_expect_nothing_left(struct orders_run *run)
+/* Tasks that an error handler holds have nothing on the device either. */
+static void orders_expect_nothing_left(struct order_bench *b)
 {
-	struct kunit *test = run->bench.test;
-	struct fake_hca *hca = run->bench.bed->hca;
+	struct fake_hca *hca = b->bed->hca;
+	struct kunit *test = b->test;
 
 	KUNIT_EXPECT_EQ(test, hca->n_qp, 0);
 	KUNIT_EXPECT_EQ(test, hca->n_mr, 0);
 	KUNIT_EXPECT_EQ(test, hca->n_pd, 0);
 	KUNIT_EXPECT_EQ(test, hca->dma->live, 0);
 	KUNIT_EXPECT_EQ(test, hca->n_complaints, 0);
+}
+
+static void orders_expect_nothing_pinned(struct orders_run *run)
+{
+	struct kunit *test = run->bench.test;
+
 	KUNIT_EXPECT_EQ(test, bench_conn_refs(&run->bench), run->conn_refs);
 	KUNIT_EXPECT_EQ(test, orders_taints(), run->taints);
 }
@@ -140,11 +147,14 @@ static void orders_run_one(struct orders_run *run)
 			      "the device cannot be removed");
 	bench_give_up(b);
 	bed_settle();
+	bench_expect_silence(b);
+	orders_expect_nothing_left(b);
 	bench_late_put(b);
 	orders_expect_commands_done(b);
 	bed_settle();
 	KUNIT_EXPECT_LE(test, jiffies_to_msecs(jiffies - start), ORDER_MS);
-	orders_expect_nothing_left(run);
+	orders_expect_nothing_left(b);
+	orders_expect_nothing_pinned(run);
 	flush_work(&b->unplug_work);
 	if (test->status != KUNIT_FAILURE)
 		orders_recover(b);

@@ -93,6 +93,7 @@ static void bench_submit(struct order_bench *b, bool held)
 void bench_set_up(struct order_bench *b, const struct order *o)
 {
 	b->removed = false;
+	b->ended = false;
 	reinit_completion(&b->unplugged);
 	if (o->state >= ORDER_FULL) {
 		if (!b->logged_in)
@@ -186,6 +187,25 @@ static bool bench_hca_event(struct order_bench *b, const struct order *o,
 	}
 }
 
+/* From now on libiscsi hears nothing of the connection. */
+static void bench_ended(struct order_bench *b)
+{
+	iscsid_take_events(b->bed->iscsid);
+	if (!b->ended)
+		b->errors = b->bed->iscsid->n_conn_errors;
+	b->ended = true;
+}
+
+/* Nor has it. */
+void bench_expect_silence(struct order_bench *b)
+{
+	iscsid_take_events(b->bed->iscsid);
+	if (b->ended)
+		KUNIT_EXPECT_EQ(b->test, b->bed->iscsid->n_conn_errors,
+				b->errors);
+	b->ended = false;
+}
+
 /* Returns false if the event came too late for what it is about. */
 bool bench_event(struct order_bench *b, const struct order *o,
 		 enum order_event event)
@@ -194,9 +214,13 @@ bool bench_event(struct order_bench *b, const struct order *o,
 	case EV_EP_DISCONNECT:
 		iscsid_ep_disconnect(b->bed->iscsid, b->s->ep);
 		b->s->ep = 0;
+		bench_ended(b);
 		return true;
 	case EV_STOP:
-		return !bench_stop(b);
+		if (bench_stop(b))
+			return false;
+		bench_ended(b);
+		return true;
 	case EV_LATE_PUT:
 		bench_late_put(b);
 		return true;
@@ -206,6 +230,7 @@ bool bench_event(struct order_bench *b, const struct order *o,
 		return true;
 	case EV_RELOGIN:
 		bench_give_up(b);
+		bench_expect_silence(b);
 		/* a port error of before is none of the new connection's */
 		flush_workqueue(ib_wq);
 		bench_login(b);

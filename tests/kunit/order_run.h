@@ -25,6 +25,8 @@ struct order_bench {
 	struct work_struct	unplug_work;
 	struct completion	unplugged;
 	bool			removed;
+	bool			ended;		/* by iscsid: no failure is reported now */
+	unsigned int		errors;		/* reported before that */
 };
 
 void bench_init(struct order_bench *b, struct kunit *test, bool roce);
@@ -33,6 +35,7 @@ bool bench_event(struct order_bench *b, const struct order *o,
 		 enum order_event event);
 bool bench_wait_removal(struct order_bench *b);
 void bench_give_up(struct order_bench *b);
+void bench_expect_silence(struct order_bench *b);
 void bench_late_put(struct order_bench *b);
 void bench_login(struct order_bench *b);
 unsigned int bench_conn_refs(struct order_bench *b);
