@@ -248,7 +248,7 @@ static void fake_hca_report(struct fake_hca *hca)
 			   hca->n_complaints - i);
 }
 
-static void fake_hca_destroy(void *data)
+static void fake_hca_free(void *data)
 {
 	struct fake_hca *hca = data;
 	struct platform_device *pdev = hca->pdev;
@@ -263,6 +263,12 @@ static void fake_hca_destroy(void *data)
 	ib_dealloc_device(&hca->ib);
 	fake_net_destroy(netdev);
 	platform_device_unregister(pdev);
+}
+
+/* Before the end of the test, whose other HCAs stay. */
+void fake_hca_destroy(struct fake_hca *hca)
+{
+	kunit_release_action(hca->test, fake_hca_free, hca);
 }
 
 /*
@@ -291,7 +297,7 @@ struct fake_hca *fake_hca_create(struct kunit *test,
 	KUNIT_ASSERT_EQ(test, fake_spy_start(hca), 0);
 	KUNIT_ASSERT_EQ(test, fake_hca_register(hca), 0);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test,
-							fake_hca_destroy,
+							fake_hca_free,
 							hca), 0);
 	return hca;
 }

@@ -103,7 +103,7 @@ struct fake_mapping {
 #define FAKE_MAPPINGS	8192
 
 struct fake_dma {
-	spinlock_t		lock;
+	spinlock_t		lock;		/* for all of this */
 	bool			merge;
 	unsigned int		live;		/* mappings now */
 	unsigned int		cursor;		/* last slot given; slots are reused late */
@@ -251,7 +251,7 @@ struct fake_hca {
 	struct fake_dma		*dma;
 	bool			registered;
 
-	spinlock_t		lock;
+	spinlock_t		lock;		/* see the head of this file */
 	struct list_head	qps, mrs;
 	unsigned int		n_pd, n_cq, n_qp, n_mr;
 	unsigned int		n_connects;
@@ -311,6 +311,7 @@ static inline struct fake_mr *to_fmr(struct ib_mr *ib)
 /* fake_hca.c */
 struct fake_hca *fake_hca_create(struct kunit *test,
 				 const struct fake_hca_config *cfg);
+void fake_hca_destroy(struct fake_hca *hca);
 void fake_hca_unplug(struct fake_hca *hca);
 void fake_hca_port_event(struct fake_hca *hca, enum ib_event_type event);
 bool fake_verb_fails(struct fake_hca *hca, enum fake_verb verb);
