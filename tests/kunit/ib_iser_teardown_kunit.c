@@ -89,6 +89,8 @@ static void late_put_outlives_device(struct kunit *test)
 
 	fake_hca_unplug(b->bed->hca);
 	bench_give_up(b);
+	bed_settle();
+	teardown_expect_nothing_left(test, b->bed->hca);
 	bed_replug(b->bed);
 	teardown_expect_io(b);
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(b->cmd[0]));

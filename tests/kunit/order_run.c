@@ -222,6 +222,9 @@ bool bench_event(struct order_bench *b, const struct order *o,
 		bench_ended(b);
 		return true;
 	case EV_LATE_PUT:
+		/* Whoever holds the task, the HCA's part of it ended with the stop. */
+		if (!o->at_once && !b->bed->hca->n_qp)
+			KUNIT_EXPECT_EQ(b->test, b->bed->hca->dma->live, 0);
 		bench_late_put(b);
 		return true;
 	case EV_REMOVAL:

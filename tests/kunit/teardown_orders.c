@@ -179,6 +179,9 @@ static void model_fail(struct order_model *m, enum order_event event)
 		return;
 	if (m->bound)
 		m->exists = false;
+	/* answering the peer's DREQ flushes */
+	if (event == EV_DISCONNECTED && m->roce)
+		m->posted = false;
 	/* an iWARP queue pair in error closes its connection */
 	if (event == EV_WC_ERROR && !m->roce)
 		m->connected = false;
