@@ -5,6 +5,7 @@
  * goes last, and finds out whether anything of theirs is left.
  */
 #include <linux/delay.h>
+#include <linux/slab.h>
 #include <scsi/scsi_transport.h>
 
 #include "bed.h"
@@ -54,15 +55,17 @@ void session_close(struct session *s)
 static void bed_close_sessions(void *data)
 {
 	struct bed *bed = data;
-	struct session *s;
+	struct session *s, *next;
 
 	/* nobody holds anything back any more */
 	bed->hca->hold_completions = false;
 	bed->hca->hold_close = false;
 	bed->hca->fail_call = 0;
 	memset(bed->hca->fail_verb, 0, sizeof(bed->hca->fail_verb));
-	list_for_each_entry(s, &bed->sessions, node)
+	list_for_each_entry_safe(s, next, &bed->sessions, node) {
 		session_close(s);
+		kfree(s);
+	}
 }
 
 struct bed *bed_create(struct kunit *test, const struct fake_hca_config *cfg)
@@ -86,7 +89,8 @@ struct session *bed_session(struct bed *bed, const struct iscsid_params *params)
 {
 	struct session *s;
 
-	s = kunit_kzalloc(bed->test, sizeof(*s), GFP_KERNEL);
+	/* not the test's memory: that would be gone before the bed is */
+	s = kzalloc(sizeof(*s), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(bed->test, s);
 	s->bed = bed;
 	s->cmds_max = 128;
