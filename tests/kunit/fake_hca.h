@@ -224,6 +224,7 @@ struct fake_hca {
 	bool			hold_connects;		/* else accepted at once */
 	bool			hold_close;		/* else a QP in error closes */
 	bool			allow_undrained;
+	bool			port_down;		/* as query_port says it */
 	bool			hostile_peer;		/* invalidates any key */
 	const void		*accept_data;
 	u8			accept_data_len;
