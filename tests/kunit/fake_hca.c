@@ -271,6 +271,12 @@ struct fake_hca *fake_hca_create(struct kunit *test,
 	return hca;
 }
 
+/* Destroys the device before the test ends. */
+void fake_hca_release(struct fake_hca *hca)
+{
+	kunit_release_action(hca->test, fake_hca_destroy, hca);
+}
+
 void fake_hca_port_event(struct fake_hca *hca, enum ib_event_type type)
 {
 	struct ib_event event = {

@@ -265,6 +265,7 @@ static inline struct fake_mr *to_fmr(struct ib_mr *ib)
 /* fake_hca.c */
 struct fake_hca *fake_hca_create(struct kunit *test,
 				 const struct fake_hca_config *cfg);
+void fake_hca_release(struct fake_hca *hca);
 void fake_hca_unplug(struct fake_hca *hca);
 void fake_hca_port_event(struct fake_hca *hca, enum ib_event_type event);
 bool fake_verb_fails(struct fake_hca *hca, enum fake_verb verb);

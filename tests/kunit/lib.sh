@@ -184,6 +184,6 @@ build_of() {
 
 # What no log of a kernel may have.
 bad_lines() {
-	grep -n -E 'WARNING:|BUG:|KASAN|UBSAN|[Kk]ernel panic|possible recursive|INFO: task|Call Trace' \
+	grep -n -E 'WARNING:|BUG:|KASAN|UBSAN|[Kk]ernel panic|possible recursive|INFO: task|Call Trace|suspected memory leak|leak detector disabled' \
 		"$1" 2>/dev/null || true
 }
