@@ -9,6 +9,7 @@
  * The settings belong to user space, which kernel tests do not have: debugfs
  * knows where each of them lies, as the private data of its file.
  */
+#include <linux/attribute_container.h>
 #include <linux/debugfs.h>
 #include <linux/fault-inject.h>
 #include <linux/kallsyms.h>
@@ -82,17 +83,26 @@ static void fault_find_text(struct kunit *test, struct fault_range *range)
 }
 #endif
 
-/* Finds the settings, and has allocations that may sleep fail as well. */
+/*
+ * Finds the settings, and has allocations that may sleep fail as well. Spared
+ * is the one whose failure the SCSI layer logs and does not report: it then goes
+ * on with a host whose transport class was never set up, mutex included, and
+ * nobody who adds a host can know.
+ */
 void alloc_fault_init(struct kunit *test)
 {
 	static const char * const dirs[ALLOC_KINDS] = {
 		"failslab", "fail_page_alloc",
 	};
+	unsigned long reject = (unsigned long)attribute_container_add_device;
+	unsigned long size, offset;
 	struct fault_range range;
 	struct fault_attr *attr;
 	int i;
 
 	fault_find_text(test, &range);
+	KUNIT_ASSERT_TRUE(test, kallsyms_lookup_size_offset(reject, &size,
+							    &offset));
 	for (i = 0; i < ALLOC_KINDS; i++) {
 		attr = fault_knob(test, dirs[i], "probability");
 		attr = container_of((unsigned long *)attr, struct fault_attr,
@@ -100,6 +110,8 @@ void alloc_fault_init(struct kunit *test)
 		attr->probability = 0;
 		attr->require_start = range.start;
 		attr->require_end = range.end;
+		attr->reject_start = reject;
+		attr->reject_end = reject + size;
 		attr->verbose = 0;
 		*(bool *)fault_knob(test, dirs[i], "ignore-gfp-wait") = false;
 		fault_attr[i] = attr;
