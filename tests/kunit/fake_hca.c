@@ -103,7 +103,7 @@ static int fake_query_port(struct ib_device *ib, u32 port,
 	attr->max_msg_sz = -1;
 	attr->max_mtu = IB_MTU_4096;
 	attr->active_mtu = IB_MTU_4096;
-	attr->state = IB_PORT_ACTIVE;
+	attr->state = to_hca(ib)->port_down ? IB_PORT_DOWN : IB_PORT_ACTIVE;
 	attr->phys_state = IB_PORT_PHYS_STATE_LINK_UP;
 	attr->port_cap_flags = IB_PORT_CM_SUP;
 	attr->active_speed = IB_SPEED_SDR;

@@ -270,6 +270,7 @@ struct fake_hca {
 	bool			hold_connects;		/* else accepted at once */
 	bool			hold_close;		/* else our close is answered */
 	bool			allow_undrained;
+	bool			port_down;		/* as query_port says it */
 	bool			hostile_peer;		/* invalidates any key */
 	u16			apptag;			/* insisted on, asked or not */
 	const void		*accept_data;
