@@ -163,13 +163,14 @@ struct fake_mr *fake_mr_find(struct fake_hca *hca, u32 key)
 
 static const char *fake_register_error(struct fake_qp *qp, struct fake_wr *wr)
 {
+	bool integrity = wr->opcode == IB_WR_REG_MR_INTEGRITY;
 	struct fake_mr *mr = wr->mr;
 
 	if (mr->ib.pd != qp->ib.pd)
 		return "another protection domain";
 	if (mr->state != FAKE_MR_FREE)
 		return "still valid";
-	if ((wr->opcode == IB_WR_REG_MR_INTEGRITY) != !!mr->pi)
+	if (integrity != !!mr->pi)
 		return "not for this kind of region";
 	if ((wr->key ^ mr->ib.lkey) & ~0xff)
 		return "key of another region";

@@ -209,8 +209,7 @@ static void statistics_count_what_was_moved(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, after);
 	KUNIT_ASSERT_EQ(test, iscsid_get_stats(bed->iscsid, s->sid, before), 0);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 8192 }));
-	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 12288,
-							   .write = true }));
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 12288, .write = true }));
 	KUNIT_ASSERT_EQ(test, iscsid_get_stats(bed->iscsid, s->sid, after), 0);
 	KUNIT_EXPECT_EQ(test, after->scsicmd_pdus - before->scsicmd_pdus, 2);
 	KUNIT_EXPECT_EQ(test, after->scsirsp_pdus - before->scsirsp_pdus, 2);

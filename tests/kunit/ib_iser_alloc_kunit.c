@@ -103,8 +103,7 @@ static int alloc_io(struct session *s)
 	if (!s->sdev)
 		return -ENODEV;
 	cmd[0] = cmd_submit(s, &(struct cmd_spec) { .len = 20480 });
-	cmd[1] = cmd_submit(s, &(struct cmd_spec) { .len = 20480,
-						    .write = true });
+	cmd[1] = cmd_submit(s, &(struct cmd_spec) { .len = 20480, .write = true });
 	for (i = 0; i < ARRAY_SIZE(cmd); i++) {
 		KUNIT_EXPECT_NE(bed->test, cmd_wait(cmd[i]), -ETIMEDOUT);
 		iscsid_take_events(d);

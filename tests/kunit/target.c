@@ -139,7 +139,7 @@ int target_fetch_write(struct target *t, struct fake_qp *qp,
 static void target_inquiry(struct target *t, struct fake_qp *qp,
 			   const struct fake_pdu *pdu)
 {
-	static const u8 data[36] = "\0\0\5\2\x1f\0\0\0" "FAKE    FAKE DISK       1.0 ";
+	static const u8 data[36] = "\0\0\5\2\x1f\0\0\0FAKE    FAKE DISK       1.0 ";
 	static const u8 no_such_page[20] = {
 		0, 18, 0x70, 0, ILLEGAL_REQUEST, [9] = 10, [14] = 0x24,
 	};
