@@ -7,7 +7,7 @@ REPORTS := $(LAB)/reports
 MODULE ?= ours
 SUITE ?= trixie
 
-.PHONY: all install clean lab demo check static lab-check kunit bench
+.PHONY: all install clean lab demo check static lab-check kunit coverage sanitize bench
 
 # The module for the running kernel, or for the one in KDIR.
 all:
@@ -46,6 +46,18 @@ lab-check: lab
 kunit:
 	@mkdir -p $(REPORTS)
 	tests/kunit/run >$(REPORTS)/kunit.log 2>&1; status=$$?; cat $(REPORTS)/kunit.log; exit $$status
+
+# Which lines and branches of the module the suites took, in one run of them.
+coverage:
+	-@$(MAKE) --no-print-directory kunit
+	tests/kunit/coverage.py "$$(sed -n 's/^kunit: building and running in //p' $(REPORTS)/kunit.log)" \
+		>$(REPORTS)/coverage.log 2>&1; status=$$?; cat $(REPORTS)/coverage.log; exit $$status
+
+# The suites, and a login over soft RoCE, in a kernel with every sanitizer.
+sanitize: lab
+	@mkdir -p $(REPORTS)
+	tests/kunit/sanitize "$$($(LAB)/lab root)" >$(REPORTS)/sanitize.log 2>&1; status=$$?; \
+		cat $(REPORTS)/sanitize.log; exit $$status
 
 # All of it goes on after a failure; the last line counts.
 check: lab

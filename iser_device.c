@@ -141,25 +141,29 @@ static void iser_device_event(struct ib_event_handler *handler, struct ib_event 
 	spin_unlock(&device->conns_lock);
 }
 
-/* T10-PI: advertise what the device can do with the guard that was asked for. */
+/*
+ * T10-PI: advertise what the device can do with the guard that was asked for, in
+ * memory; on the wire it is CRC. A medium of type 2 wants CDBs of 32 bytes, and
+ * this module sends none longer than 16.
+ */
 static void iser_device_query_pi(struct iser_device *device)
 {
 	const struct ib_device_attr *attrs = &device->ibdev->attrs;
-	int guard = iser_pi_guard ? IB_GUARD_T10DIF_CSUM : IB_GUARD_T10DIF_CRC;
+	int guards = IB_GUARD_T10DIF_CRC | (iser_pi_guard ? IB_GUARD_T10DIF_CSUM : 0);
 
 	if (!iser_pi_enable || !(attrs->kernel_cap_flags & IBK_INTEGRITY_HANDOVER) ||
-	    attrs->max_pi_fast_reg_page_list_len < 2 || !(attrs->sig_guard_cap & guard))
+	    attrs->max_pi_fast_reg_page_list_len < 2 ||
+	    (attrs->sig_guard_cap & guards) != guards)
 		return;
+	/* Memory alone may have it, too, whatever the medium: as in type 1. */
 	if (attrs->sig_prot_cap & IB_PROT_T10DIF_TYPE_1)
-		device->prot_caps |= SHOST_DIF_TYPE1_PROTECTION | SHOST_DIX_TYPE1_PROTECTION;
-	if (attrs->sig_prot_cap & IB_PROT_T10DIF_TYPE_2)
-		device->prot_caps |= SHOST_DIF_TYPE2_PROTECTION | SHOST_DIX_TYPE2_PROTECTION;
+		device->prot_caps |= SHOST_DIF_TYPE1_PROTECTION |
+				     SHOST_DIX_TYPE0_PROTECTION |
+				     SHOST_DIX_TYPE1_PROTECTION;
 	if (attrs->sig_prot_cap & IB_PROT_T10DIF_TYPE_3)
 		device->prot_caps |= SHOST_DIF_TYPE3_PROTECTION | SHOST_DIX_TYPE3_PROTECTION;
 	if (!device->prot_caps)
 		return;
-	/* Integrity from the application to the HCA, whatever the disk. */
-	device->prot_caps |= SHOST_DIX_TYPE0_PROTECTION;
 	device->prot_guard = iser_pi_guard ? SHOST_DIX_GUARD_IP : SHOST_DIX_GUARD_CRC;
 	device->mr_pages = min(device->mr_pages, attrs->max_pi_fast_reg_page_list_len);
 }

@@ -504,11 +504,14 @@ static void iser_pi_set_attrs(struct ib_sig_attrs *attrs, struct scsi_cmnd *sc)
 		attrs->check_mask |= IB_SIG_CHECK_REFTAG;
 }
 
-/* A status that was not asked for, as of an aborted command, must be fetched. */
 static int iser_pi_status(struct iser_io *io, struct ib_mr_status *status)
 {
-	io->pi_unchecked = false;
-	return ib_check_mr_status(io->pi_mr, IB_MR_CHECK_SIG_STATUS, status);
+	int err;
+
+	err = ib_check_mr_status(io->pi_mr, IB_MR_CHECK_SIG_STATUS, status);
+	if (!err)
+		io->pi_unchecked = false;
+	return err;
 }
 
 static int iser_io_register_pi(struct iser_io *io, int access)
@@ -519,8 +522,10 @@ static int iser_io_register_pi(struct iser_io *io, int access)
 
 	if (!mr)
 		return -EOPNOTSUPP;
-	if (io->pi_unchecked)
-		iser_pi_status(io, &status);
+	/* One that was not fetched, as of an aborted command, stands in the way. */
+	err = io->pi_unchecked ? iser_pi_status(io, &status) : 0;
+	if (err)
+		return err;
 	err = ib_map_mr_sg_pi(mr, io->sg, io->dma_count, NULL, io->prot_sg,
 			      io->prot_sg ? io->prot_dma_count : 0, NULL,
 			      ISER_MR_PAGE_SIZE);

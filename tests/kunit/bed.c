@@ -5,6 +5,7 @@
  * goes last, and finds out whether anything of theirs is left.
  */
 #include <linux/delay.h>
+#include <linux/slab.h>
 #include <scsi/scsi_transport.h>
 
 #include "bed.h"
@@ -54,15 +55,43 @@ void session_close(struct session *s)
 static void bed_close_sessions(void *data)
 {
 	struct bed *bed = data;
-	struct session *s;
+	struct session *s, *next;
 
 	/* nobody holds anything back any more */
 	bed->hca->hold_completions = false;
 	bed->hca->hold_close = false;
 	bed->hca->fail_call = 0;
 	memset(bed->hca->fail_verb, 0, sizeof(bed->hca->fail_verb));
-	list_for_each_entry(s, &bed->sessions, node)
+	list_for_each_entry_safe(s, next, &bed->sessions, node) {
 		session_close(s);
+		kfree(s);
+	}
+}
+
+/* The HCA and its target; what closes the sessions has to be undone first. */
+static void bed_plug(struct bed *bed, const struct fake_hca_config *cfg)
+{
+	struct kunit *test = bed->test;
+
+	bed->hca = fake_hca_create(test, cfg);
+	bed->target = target_create(bed->hca);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bed_close_sessions,
+							bed), 0);
+}
+
+/*
+ * bed_replug - another HCA like the first one, which has been unplugged
+ *
+ * The sessions stay; they have no connection now.
+ */
+void bed_replug(struct bed *bed)
+{
+	struct fake_hca_config cfg = bed->hca->cfg;
+
+	kunit_remove_action(bed->test, bed_close_sessions, bed);
+	target_destroy(bed->target);
+	fake_hca_destroy(bed->hca);
+	bed_plug(bed, &cfg);
 }
 
 struct bed *bed_create(struct kunit *test, const struct fake_hca_config *cfg)
@@ -75,10 +104,7 @@ struct bed *bed_create(struct kunit *test, const struct fake_hca_config *cfg)
 	bed->test = test;
 	INIT_LIST_HEAD(&bed->sessions);
 	bed->iscsid = iscsid_create(test);
-	bed->hca = fake_hca_create(test, cfg ? cfg : &plain);
-	bed->target = target_create(bed->hca);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bed_close_sessions,
-							bed), 0);
+	bed_plug(bed, cfg ? cfg : &plain);
 	return bed;
 }
 
@@ -86,7 +112,8 @@ struct session *bed_session(struct bed *bed, const struct iscsid_params *params)
 {
 	struct session *s;
 
-	s = kunit_kzalloc(bed->test, sizeof(*s), GFP_KERNEL);
+	/* KUnit would free it before bed_close_sessions() */
+	s = kzalloc(sizeof(*s), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(bed->test, s);
 	s->bed = bed;
 	s->cmds_max = 128;

@@ -62,6 +62,7 @@ struct test_cmd {
 };
 
 struct bed *bed_create(struct kunit *test, const struct fake_hca_config *cfg);
+void bed_replug(struct bed *bed);
 void bed_settle(void);
 
 /* steps of a session; each asserts that it succeeds */
@@ -82,6 +83,7 @@ struct test_cmd *cmd_submit(struct session *s, const struct cmd_spec *spec);
 bool cmd_is_done(struct test_cmd *cmd);
 int cmd_wait(struct test_cmd *cmd);
 void cmd_expect_good(struct test_cmd *cmd);
+void cmd_forget(struct test_cmd *cmd);
 struct fake_pdu *bed_next_pdu(struct bed *bed, struct fake_qp *qp, u8 opcode);
 
 #endif

@@ -200,6 +200,19 @@ bool cmd_is_done(struct test_cmd *cmd)
 	return completion_done(&cmd->done);
 }
 
+/*
+ * For tests that queue thousands: a command that is done, and all that is its
+ * own, before the test's end.
+ */
+void cmd_forget(struct test_cmd *cmd)
+{
+	struct kunit *test = cmd->bed->test;
+
+	kunit_release_action(test, cmd_free, cmd);
+	kunit_kfree(test, cmd->pages);
+	kunit_kfree(test, cmd);
+}
+
 /* Waits up to two minutes; returns the command's result, or -ETIMEDOUT. */
 int cmd_wait(struct test_cmd *cmd)
 {

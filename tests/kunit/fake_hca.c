@@ -74,6 +74,7 @@ static int fake_query_device(struct ib_device *ib, struct ib_device_attr *attr,
 		attr->max_fast_reg_page_list_len =
 			fake_default(cfg->max_pages, 512);
 	}
+	fake_pi_query(cfg, attr);
 	if (cfg->sg_gaps)
 		attr->kernel_cap_flags |= IBK_SG_GAPS_REG;
 	attr->max_qp_wr = fake_default(cfg->max_qp_wr, 4096);
@@ -102,7 +103,7 @@ static int fake_query_port(struct ib_device *ib, u32 port,
 	attr->max_msg_sz = -1;
 	attr->max_mtu = IB_MTU_4096;
 	attr->active_mtu = IB_MTU_4096;
-	attr->state = IB_PORT_ACTIVE;
+	attr->state = to_hca(ib)->port_down ? IB_PORT_DOWN : IB_PORT_ACTIVE;
 	attr->phys_state = IB_PORT_PHYS_STATE_LINK_UP;
 	attr->port_cap_flags = IB_PORT_CM_SUP;
 	attr->active_speed = IB_SPEED_SDR;
@@ -141,6 +142,8 @@ static void fake_hca_set_ops(struct fake_hca *hca)
 {
 	ib_set_device_ops(&hca->ib, &fake_hca_ops);
 	ib_set_device_ops(&hca->ib, &fake_mr_ops);
+	if (hca->cfg.integrity)
+		ib_set_device_ops(&hca->ib, &fake_pi_ops);
 	ib_set_device_ops(&hca->ib, &fake_cq_ops);
 	ib_set_device_ops(&hca->ib, &fake_qp_ops);
 	ib_set_device_ops(&hca->ib, &fake_send_ops);
@@ -245,7 +248,7 @@ static void fake_hca_report(struct fake_hca *hca)
 			   hca->n_complaints - i);
 }
 
-static void fake_hca_destroy(void *data)
+static void fake_hca_free(void *data)
 {
 	struct fake_hca *hca = data;
 	struct platform_device *pdev = hca->pdev;
@@ -260,6 +263,12 @@ static void fake_hca_destroy(void *data)
 	ib_dealloc_device(&hca->ib);
 	fake_net_destroy(netdev);
 	platform_device_unregister(pdev);
+}
+
+/* Before the end of the test, whose other HCAs stay. */
+void fake_hca_destroy(struct fake_hca *hca)
+{
+	kunit_release_action(hca->test, fake_hca_free, hca);
 }
 
 /*
@@ -288,7 +297,7 @@ struct fake_hca *fake_hca_create(struct kunit *test,
 	KUNIT_ASSERT_EQ(test, fake_spy_start(hca), 0);
 	KUNIT_ASSERT_EQ(test, fake_hca_register(hca), 0);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test,
-							fake_hca_destroy,
+							fake_hca_free,
 							hca), 0);
 	return hca;
 }

@@ -10,6 +10,8 @@
  *		  DMA is not coherent: what is not mapped or not synced is not seen
  *   fake_mr.c	  memory regions: key, state, domain, rights and range are checked
  *		  at each access
+ *   fake_pi.c	  integrity regions, which check, insert and strip T10 protection
+ *		  information on the way
  *   fake_qp.c	  queue pairs and their states
  *   fake_send.c  work requests wait in the send queue until the test completes
  *		  them; the far end of the wire is a list of messages
@@ -61,6 +63,7 @@ enum fake_verb {
 	FAKE_POST_RECV,
 	FAKE_CONNECT,
 	FAKE_DMA_MAP,
+	FAKE_CHECK_MR,
 	FAKE_NR_VERBS,
 };
 
@@ -77,6 +80,10 @@ struct fake_hca_config {
 	u32	max_recv_sge;		/* 4 */
 	u32	max_pages;		/* 512, of a fast registration */
 	u32	num_comp_vectors;	/* 2 */
+	bool	integrity;		/* IBK_INTEGRITY_HANDOVER */
+	u32	prot_caps;		/* all IB_PROT_T10DIF_TYPE_* */
+	u32	guard_caps;		/* all IB_GUARD_T10DIF_* */
+	u32	max_pi_pages;		/* 256, of an integrity registration */
 };
 
 struct fake_seg {
@@ -96,7 +103,7 @@ struct fake_mapping {
 #define FAKE_MAPPINGS	8192
 
 struct fake_dma {
-	spinlock_t		lock;
+	spinlock_t		lock;		/* for all of this */
 	bool			merge;
 	unsigned int		live;		/* mappings now */
 	unsigned int		cursor;		/* last slot given; slots are reused late */
@@ -128,6 +135,7 @@ struct fake_mr {
 	int			access;
 	u64			iova;
 	u64			length;
+	struct fake_pi		*pi;		/* of an integrity region, or NULL */
 	bool			advertised;	/* in a command's header ... */
 	u8			cdb[FAKE_CDB_LEN]; /* ... with this CDB */
 };
@@ -152,6 +160,7 @@ struct fake_wr {
 	struct list_head	node;		/* qp->sq */
 	u64			wr_id;
 	enum ib_wr_opcode	opcode;
+	unsigned int		slots;		/* that it takes in the queue */
 	bool			signaled;
 	bool			executed, failed;
 	u32			key;		/* REG_MR, LOCAL_INV */
@@ -242,7 +251,7 @@ struct fake_hca {
 	struct fake_dma		*dma;
 	bool			registered;
 
-	spinlock_t		lock;
+	spinlock_t		lock;		/* see the head of this file */
 	struct list_head	qps, mrs;
 	unsigned int		n_pd, n_cq, n_qp, n_mr;
 	unsigned int		n_connects;
@@ -261,7 +270,9 @@ struct fake_hca {
 	bool			hold_connects;		/* else accepted at once */
 	bool			hold_close;		/* else our close is answered */
 	bool			allow_undrained;
+	bool			port_down;		/* as query_port says it */
 	bool			hostile_peer;		/* invalidates any key */
+	u16			apptag;			/* insisted on, asked or not */
 	const void		*accept_data;
 	u8			accept_data_len;
 	bool			(*serve)(struct fake_qp *qp, struct fake_pdu *pdu);
@@ -301,6 +312,7 @@ static inline struct fake_mr *to_fmr(struct ib_mr *ib)
 /* fake_hca.c */
 struct fake_hca *fake_hca_create(struct kunit *test,
 				 const struct fake_hca_config *cfg);
+void fake_hca_destroy(struct fake_hca *hca);
 void fake_hca_unplug(struct fake_hca *hca);
 void fake_hca_port_event(struct fake_hca *hca, enum ib_event_type event);
 bool fake_verb_fails(struct fake_hca *hca, enum fake_verb verb);
@@ -329,16 +341,32 @@ void fake_dma_complain_leaks(struct fake_hca *hca);
 
 /* fake_mr.c */
 extern const struct ib_device_ops fake_mr_ops;
+struct ib_mr *fake_mr_create(struct ib_pd *pd, u32 max);
 struct fake_mr *fake_mr_find(struct fake_hca *hca, u32 key);
 bool fake_mr_register(struct fake_qp *qp, struct fake_wr *wr);
 bool fake_mr_invalidate(struct fake_qp *qp, u32 key);
 bool fake_mr_usable(struct fake_mr *mr);
+bool fake_elem_covers_phys(struct fake_hca *hca,
+			   const struct fake_mr_elem *elem, u32 nr,
+			   phys_addr_t phys, size_t len);
 bool fake_mr_covers_phys(struct fake_hca *hca, struct fake_mr *mr,
 			 phys_addr_t phys, size_t len);
 bool fake_local(struct fake_qp *qp, const struct ib_sge *sge, void *buf,
 		size_t len, bool write);
 int fake_rdma(struct fake_qp *qp, u32 rkey, u64 va, void *buf, size_t len,
 	      bool write);
+
+/* fake_pi.c */
+extern const struct ib_device_ops fake_pi_ops;
+void fake_pi_query(const struct fake_hca_config *cfg,
+		   struct ib_device_attr *attr);
+void fake_pi_free(struct fake_pi *pi);
+const char *fake_pi_register(struct fake_qp *qp, struct fake_mr *mr);
+u64 fake_pi_wire_length(struct fake_mr *mr);
+int fake_pi_rdma(struct fake_hca *hca, struct fake_mr *mr, u64 off, u8 *buf,
+		 size_t len, bool write);
+bool fake_pi_covers_phys(struct fake_hca *hca, struct fake_mr *mr,
+			 phys_addr_t phys, size_t len);
 
 /* fake_cq.c */
 extern const struct ib_device_ops fake_cq_ops;

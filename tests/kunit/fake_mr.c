@@ -12,7 +12,7 @@
 
 #include "fake_hca.h"
 
-static struct ib_mr *fake_alloc(struct ib_pd *pd, u32 max)
+struct ib_mr *fake_mr_create(struct ib_pd *pd, u32 max)
 {
 	struct fake_hca *hca = to_hca(pd->device);
 	unsigned long flags;
@@ -51,7 +51,7 @@ static struct ib_mr *fake_alloc_mr(struct ib_pd *pd, enum ib_mr_type type,
 	if (type == IB_MR_TYPE_SG_GAPS ? !hca->cfg.sg_gaps :
 					 type != IB_MR_TYPE_MEM_REG)
 		return ERR_PTR(-EOPNOTSUPP);
-	return fake_alloc(pd, max);
+	return fake_mr_create(pd, max);
 }
 
 static struct ib_mr *fake_get_dma_mr(struct ib_pd *pd, int access)
@@ -80,6 +80,7 @@ static int fake_dereg_mr(struct ib_mr *ib, struct ib_udata *udata)
 	list_del(&mr->node);
 	hca->n_mr--;
 	spin_unlock_irqrestore(&hca->lock, flags);
+	fake_pi_free(mr->pi);
 	kvfree(mr->elem);
 	kfree(mr);
 	return 0;
@@ -162,12 +163,15 @@ struct fake_mr *fake_mr_find(struct fake_hca *hca, u32 key)
 
 static const char *fake_register_error(struct fake_qp *qp, struct fake_wr *wr)
 {
+	bool integrity = wr->opcode == IB_WR_REG_MR_INTEGRITY;
 	struct fake_mr *mr = wr->mr;
 
 	if (mr->ib.pd != qp->ib.pd)
 		return "another protection domain";
 	if (mr->state != FAKE_MR_FREE)
 		return "still valid";
+	if (integrity != !!mr->pi)
+		return "not for this kind of region";
 	if ((wr->key ^ mr->ib.lkey) & ~0xff)
 		return "key of another region";
 	if (mr->was_registered && wr->key == mr->key)
@@ -177,7 +181,7 @@ static const char *fake_register_error(struct fake_qp *qp, struct fake_wr *wr)
 	if ((wr->access & IB_ACCESS_REMOTE_WRITE) &&
 	    !(wr->access & IB_ACCESS_LOCAL_WRITE))
 		return "remote write without local write";
-	return NULL;
+	return mr->pi ? fake_pi_register(qp, mr) : NULL;
 }
 
 /*
@@ -199,7 +203,7 @@ bool fake_mr_register(struct fake_qp *qp, struct fake_wr *wr)
 	mr->state = FAKE_MR_VALID;
 	mr->access = wr->access;
 	mr->iova = mr->ib.iova;
-	mr->length = mr->ib.length;
+	mr->length = mr->pi ? fake_pi_wire_length(mr) : mr->ib.length;
 	mr->advertised = false;
 	return true;
 }
@@ -302,7 +306,9 @@ int fake_rdma(struct fake_qp *qp, u32 rkey, u64 va, void *buf, size_t len,
 	spin_lock_irqsave(&hca->lock, flags);
 	mr = fake_mr_find(hca, rkey);
 	ret = fake_rdma_check(qp, mr, va, len, write);
-	if (!ret)
+	if (!ret && mr->pi)
+		ret = fake_pi_rdma(hca, mr, va - mr->iova, buf, len, write);
+	else if (!ret)
 		ret = fake_mr_copy(hca, mr, va, buf, len, write);
 	spin_unlock_irqrestore(&hca->lock, flags);
 	return ret;
@@ -312,7 +318,7 @@ static bool fake_local_may(struct fake_qp *qp, struct fake_mr *mr,
 			   const struct ib_sge *sge, bool write)
 {
 	return mr && mr->state == FAKE_MR_VALID && mr->ib.pd == qp->ib.pd &&
-	       (!write || (mr->access & IB_ACCESS_LOCAL_WRITE)) &&
+	       !mr->pi && (!write || (mr->access & IB_ACCESS_LOCAL_WRITE)) &&
 	       sge->addr >= mr->iova &&
 	       sge->addr - mr->iova + sge->length <= mr->length;
 }
@@ -346,16 +352,17 @@ bool fake_local(struct fake_qp *qp, const struct ib_sge *sge, void *buf,
 	return ptr;
 }
 
-/* Does the region lead to any of the @len bytes of memory at @phys? */
-bool fake_mr_covers_phys(struct fake_hca *hca, struct fake_mr *mr,
-			 phys_addr_t phys, size_t len)
+/* Do the elements lead to any of the @len bytes of memory at @phys? */
+bool fake_elem_covers_phys(struct fake_hca *hca,
+			   const struct fake_mr_elem *elem, u32 nr,
+			   phys_addr_t phys, size_t len)
 {
 	struct fake_mapping *map;
 	unsigned int i, k;
 	u64 slot;
 
-	for (i = 0; i < mr->nr; i++) {
-		slot = mr->elem[i].addr >> 36;
+	for (i = 0; i < nr; i++) {
+		slot = elem[i].addr >> 36;
 		map = slot < FAKE_MAPPINGS ? hca->dma->slot[slot] : NULL;
 		for (k = 0; map && k < map->nseg; k++)
 			if (phys < map->seg[k].phys + map->seg[k].len &&
@@ -363,6 +370,13 @@ bool fake_mr_covers_phys(struct fake_hca *hca, struct fake_mr *mr,
 				return true;
 	}
 	return false;
+}
+
+bool fake_mr_covers_phys(struct fake_hca *hca, struct fake_mr *mr,
+			 phys_addr_t phys, size_t len)
+{
+	return fake_elem_covers_phys(hca, mr->elem, mr->nr, phys, len) ||
+	       (mr->pi && fake_pi_covers_phys(hca, mr, phys, len));
 }
 
 const struct ib_device_ops fake_mr_ops = {

@@ -58,7 +58,7 @@ static void fake_qp_flush(struct fake_qp *qp)
 	}
 	list_for_each_entry_safe(wr, next_wr, &qp->sq, node) {
 		fake_qp_push(qp, wr->wr_id, IB_WC_WR_FLUSH_ERR,
-			     fake_wc_opcode(wr->opcode), 1);
+			     fake_wc_opcode(wr->opcode), wr->slots);
 		list_del(&wr->node);
 		kfree(wr);
 	}
@@ -188,6 +188,9 @@ static int fake_create_qp(struct ib_qp *ib, struct ib_qp_init_attr *init,
 	    init->cap.max_send_sge > attrs->max_send_sge ||
 	    init->cap.max_recv_sge > attrs->max_recv_sge)
 		return -EINVAL;
+	if ((init->create_flags & IB_QP_CREATE_INTEGRITY_EN) &&
+	    !hca->cfg.integrity)
+		return -EOPNOTSUPP;
 	init->cap.max_inline_data = 0;
 	qp->cap = init->cap;
 	qp->state = IB_QPS_RESET;

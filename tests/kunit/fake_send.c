@@ -70,6 +70,7 @@ static bool fake_execute(struct fake_qp *qp, struct fake_wr *wr,
 	*pdu = NULL;
 	switch (wr->opcode) {
 	case IB_WR_REG_MR:
+	case IB_WR_REG_MR_INTEGRITY:
 		wr->executed = true;
 		return fake_execute_reg(qp, wr);
 	case IB_WR_SEND:
@@ -171,7 +172,7 @@ static void fake_qp_retire(struct fake_qp *qp, struct fake_wr *last)
 
 	list_for_each_entry_safe(wr, next, &qp->sq, node) {
 		stop = wr == last;
-		n++;
+		n += wr->slots;
 		if (stop)
 			fake_qp_push(qp, wr->wr_id, failed ?
 				     IB_WC_LOC_QP_OP_ERR : IB_WC_SUCCESS,
@@ -193,7 +194,8 @@ static bool fake_qp_fail_first(struct fake_qp *qp, enum ib_wc_status status)
 	wr = list_first_entry_or_null(&qp->sq, struct fake_wr, node);
 	if (!wr)
 		return false;
-	fake_qp_push(qp, wr->wr_id, status, fake_wc_opcode(wr->opcode), 1);
+	fake_qp_push(qp, wr->wr_id, status, fake_wc_opcode(wr->opcode),
+		     wr->slots);
 	list_del(&wr->node);
 	kfree(wr);
 	fake_qp_set_state_locked(qp, IB_QPS_ERR);
@@ -239,6 +241,12 @@ unsigned int fake_qp_complete_all(struct fake_qp *qp)
 	return n;
 }
 
+/* An integrity registration is four: both lists, and a state for each domain. */
+static unsigned int fake_wr_slots(enum ib_wr_opcode opcode)
+{
+	return opcode == IB_WR_REG_MR_INTEGRITY ? 4 : 1;
+}
+
 static struct fake_wr *fake_wr_create(struct fake_qp *qp,
 				      const struct ib_send_wr *from)
 {
@@ -249,12 +257,14 @@ static struct fake_wr *fake_wr_create(struct fake_qp *qp,
 		return NULL;
 	wr->wr_id = from->wr_id;
 	wr->opcode = from->opcode;
+	wr->slots = fake_wr_slots(from->opcode);
 	wr->signaled = from->send_flags & IB_SEND_SIGNALED;
 	wr->num_sge = from->num_sge;
 	memcpy(wr->sge, from->sg_list, from->num_sge * sizeof(wr->sge[0]));
 	if (from->opcode == IB_WR_LOCAL_INV)
 		wr->key = from->ex.invalidate_rkey;
-	if (from->opcode == IB_WR_REG_MR) {
+	if (from->opcode == IB_WR_REG_MR ||
+	    from->opcode == IB_WR_REG_MR_INTEGRITY) {
 		wr->key = reg_wr(from)->key;
 		wr->access = reg_wr(from)->access;
 		wr->mr = to_fmr(reg_wr(from)->mr);
@@ -264,9 +274,10 @@ static struct fake_wr *fake_wr_create(struct fake_qp *qp,
 
 static int fake_post_one_send(struct fake_qp *qp, const struct ib_send_wr *from)
 {
+	unsigned int slots = fake_wr_slots(from->opcode);
 	struct fake_wr *wr;
 
-	if (qp->sq_used == qp->cap.max_send_wr) {
+	if (qp->sq_used + slots > qp->cap.max_send_wr) {
 		fake_complain(qp->hca, "send queue of %u overrun", qp->sq_used);
 		return -ENOMEM;
 	}
@@ -275,9 +286,9 @@ static int fake_post_one_send(struct fake_qp *qp, const struct ib_send_wr *from)
 		return -EINVAL;
 	}
 	if (qp->state == IB_QPS_ERR) {
-		qp->sq_used++;
+		qp->sq_used += slots;
 		fake_qp_push(qp, from->wr_id, IB_WC_WR_FLUSH_ERR,
-			     fake_wc_opcode(from->opcode), 1);
+			     fake_wc_opcode(from->opcode), slots);
 		return 0;
 	}
 	if (qp->state != IB_QPS_RTS && qp->state != IB_QPS_SQD) {
@@ -287,7 +298,7 @@ static int fake_post_one_send(struct fake_qp *qp, const struct ib_send_wr *from)
 	wr = fake_wr_create(qp, from);
 	if (!wr)
 		return -ENOMEM;
-	qp->sq_used++;
+	qp->sq_used += slots;
 	list_add_tail(&wr->node, &qp->sq);
 	return 0;
 }

@@ -12,6 +12,7 @@
 /* Runs a whole session; stops at the first step that is refused. */
 static void failure_run(struct kunit *test, struct session *s)
 {
+	static const struct cmd_spec write = { .len = 20480, .write = true };
 	struct bed *bed = s->bed;
 	struct iscsid *d = bed->iscsid;
 	struct sockaddr_storage addr;
@@ -42,8 +43,7 @@ static void failure_run(struct kunit *test, struct session *s)
 	if (!s->sdev)
 		return;
 	cmd[0] = cmd_submit(s, &(struct cmd_spec) { .len = 20480 });
-	cmd[1] = cmd_submit(s, &(struct cmd_spec) { .len = 20480,
-						    .write = true });
+	cmd[1] = cmd_submit(s, &write);
 	for (i = 0; i < ARRAY_SIZE(cmd); i++) {
 		KUNIT_EXPECT_NE(test, cmd_wait(cmd[i]), -ETIMEDOUT);
 		iscsid_take_events(d);

@@ -63,8 +63,7 @@ static void roce_disconnect(struct session *s)
 static void roce_expect_good_io(struct session *s)
 {
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 16384 }));
-	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 16384,
-							   .write = true }));
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 16384, .write = true }));
 }
 
 /*

@@ -7,12 +7,12 @@
 
 static void session_lives_and_leaves_nothing(struct kunit *test)
 {
+	static const struct cmd_spec write = { .len = 4096, .write = true };
 	struct bed *bed = bed_create(test, NULL);
 	struct session *s = bed_logged_in(bed, NULL);
 
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
-	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096,
-							   .write = true }));
+	cmd_expect_good(cmd_submit(s, &write));
 	session_close(s);
 	KUNIT_EXPECT_EQ(test, bed->hca->n_qp, 0);
 	KUNIT_EXPECT_EQ(test, bed->hca->n_mr, 0);

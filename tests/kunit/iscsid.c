@@ -9,54 +9,26 @@
  * take that for a shutdown and fail sessions at once, without recovery_tmo;
  * iscsid_create() makes it running for as long as the test lasts.
  */
-#include <linux/fs.h>
 #include <linux/kernel.h>
-#include <linux/mount.h>
 #include <linux/netlink.h>
 #include <linux/slab.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
 #include "iscsid.h"
+#include "admin.h"
 
 #define ISCSID_BUF	(NLMSG_SPACE(sizeof(struct iscsi_uevent)) + \
 			 sizeof(struct iscsi_hdr) + ISCSID_MAX_DATA)
 
 /* The handle is where iscsid finds it: in sysfs. */
-static int iscsid_read_handle(struct iscsid *d, struct vfsmount *mnt)
-{
-	struct path root = { .mnt = mnt, .dentry = mnt->mnt_root };
-	char text[32] = {};
-	struct file *file;
-	loff_t pos = 0;
-	ssize_t n;
-
-	file = file_open_root(&root, "class/iscsi_transport/iser/handle",
-			      O_RDONLY, 0);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	n = kernel_read(file, text, sizeof(text) - 1, &pos);
-	fput(file);
-	if (n < 0)
-		return n;
-	return kstrtou64(strim(text), 10, &d->transport);
-}
-
 static int iscsid_find_transport(struct iscsid *d)
 {
-	struct file_system_type *type = get_fs_type("sysfs");
-	struct vfsmount *mnt;
+	char text[32];
 	int ret;
 
-	if (!type)
-		return -ENODEV;
-	mnt = kern_mount(type);
-	if (IS_ERR(mnt))
-		return PTR_ERR(mnt);
-	ret = iscsid_read_handle(d, mnt);
-	flush_delayed_fput();
-	kern_unmount(mnt);
-	return ret;
+	ret = admin_read("class/iscsi_transport/iser/handle", text, sizeof(text));
+	return ret ? ret : kstrtou64(text, 10, &d->transport);
 }
 
 static int iscsid_socket(struct socket **sock, u32 groups)
@@ -196,7 +168,9 @@ static int iscsid_call(struct iscsid *d, u32 type, struct iscsi_uevent *ev,
 int iscsid_ep_connect(struct iscsid *d, const struct sockaddr_storage *addr,
 		      u64 *ep)
 {
-	struct iscsi_uevent ev = { .u.ep_connect.non_blocking = 1 };
+	struct iscsi_uevent ev = {
+		.u.ep_connect.non_blocking = !d->connect_blocks,
+	};
 	int ret;
 
 	ret = iscsid_request(d, ISCSI_UEVENT_TRANSPORT_EP_CONNECT, &ev, addr,
@@ -317,6 +291,28 @@ int iscsid_send_pdu(struct iscsid *d, u32 sid, const struct iscsi_hdr *hdr,
 			  sizeof(*hdr) + len);
 	kfree(pdu);
 	return ret;
+}
+
+/* The answer goes to all who listen for events, not to who asked. */
+int iscsid_get_stats(struct iscsid *d, u32 sid, struct iscsi_stats *stats)
+{
+	struct iscsi_uevent *answer = nlmsg_data((struct nlmsghdr *)d->buf);
+	struct iscsi_uevent ev = { .u.get_stats.sid = sid };
+	int ret;
+
+	ret = iscsid_request(d, ISCSI_UEVENT_GET_STATS, &ev, NULL, 0);
+	if (ret != -EAGAIN)
+		return ret ? ret : -EPROTO;
+	while (iscsid_receive(d, d->events) > 0) {
+		if (answer->type == ISCSI_UEVENT_GET_STATS) {
+			memcpy(stats, answer + 1,
+			       struct_size(stats, custom,
+					   ISCSI_STATS_CUSTOM_MAX));
+			return 0;
+		}
+		iscsid_take_event(d);
+	}
+	return -ENOMSG;
 }
 
 int iscsid_set_param(struct iscsid *d, u32 sid, enum iscsi_param param,

@@ -20,6 +20,7 @@ struct iscsid {
 	struct socket	*events;	/* what the kernel reports to iscsid */
 	u64		transport;	/* handle of "iser" */
 	u8		*buf;
+	bool		connect_blocks;	/* as iscsid's discovery has it */
 
 	/* events taken so far by iscsid_take_events() */
 	unsigned int	n_conn_errors;
@@ -59,6 +60,7 @@ int iscsid_stop_conn(struct iscsid *d, u32 sid, u32 flag);
 int iscsid_unbind_session(struct iscsid *d, u32 sid);
 int iscsid_send_pdu(struct iscsid *d, u32 sid, const struct iscsi_hdr *hdr,
 		    const void *data, u32 len);
+int iscsid_get_stats(struct iscsid *d, u32 sid, struct iscsi_stats *stats);
 int iscsid_set_param(struct iscsid *d, u32 sid, enum iscsi_param param,
 		     const char *value);
 int iscsid_set_params(struct iscsid *d, u32 sid,

@@ -139,7 +139,7 @@ int target_fetch_write(struct target *t, struct fake_qp *qp,
 static void target_inquiry(struct target *t, struct fake_qp *qp,
 			   const struct fake_pdu *pdu)
 {
-	static const u8 data[36] = "\0\0\5\2\x1f\0\0\0" "FAKE    FAKE DISK       1.0 ";
+	static const u8 data[36] = "\0\0\5\2\x1f\0\0\0FAKE    FAKE DISK       1.0 ";
 	static const u8 no_such_page[20] = {
 		0, 18, 0x70, 0, ILLEGAL_REQUEST, [9] = 10, [14] = 0x24,
 	};
@@ -380,7 +380,7 @@ static bool target_receive(struct fake_qp *qp, struct fake_pdu *pdu)
 	return true;
 }
 
-static void target_destroy(void *data)
+static void target_free(void *data)
 {
 	struct target *t = data;
 	struct target_write *w, *next;
@@ -389,6 +389,12 @@ static void target_destroy(void *data)
 	list_for_each_entry_safe(w, next, &t->writes, node)
 		target_end_write(w);
 	vfree(t->scratch);
+}
+
+/* Before the end of the test, and before its HCA. */
+void target_destroy(struct target *t)
+{
+	kunit_release_action(t->hca->test, target_free, t);
 }
 
 struct target *target_create(struct fake_hca *hca)
@@ -405,7 +411,7 @@ struct target *target_create(struct fake_hca *hca)
 	t->window = 128;
 	hca->serve_priv = t;
 	hca->serve = target_receive;
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, target_destroy, t),
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, target_free, t),
 			0);
 	return t;
 }

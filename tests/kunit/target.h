@@ -59,6 +59,7 @@ static inline u8 pdu_opcode(const struct fake_pdu *pdu)
 }
 
 struct target *target_create(struct fake_hca *hca);
+void target_destroy(struct target *t);
 u8 target_byte(u32 lba, u32 pos);
 
 /* the data phase of a command, without the response */

@@ -126,6 +126,22 @@ protected:
 		settings["node.session.initial_login_retry_max"] = "1";
 		return settings;
 	}
+
+	// LIO closes a connection that it refuses without waiting for its answer to be sent: then
+	// nobody is told why, and iscsid runs into its timeout (NOTES.md).
+	CommandResult refusal(Settings settings)
+	{
+		CommandResult result;
+
+		settings["node.session.initial_login_retry_max"] = "1";
+		settings["node.conn[0].timeo.login_timeout"] = "8";
+		for (int i = 0; i < 5; i++) {
+			result = Login::attempt(initiator(), kChapTarget, portal(Path::A), settings);
+			if (result.both().find("timed out") == std::string::npos)
+				break;
+		}
+		return result;
+	}
 };
 
 TEST_F(Chap, AdmitsTheRightPassword)
@@ -137,14 +153,12 @@ TEST_F(Chap, AdmitsTheRightPassword)
 
 TEST_F(Chap, RefusesTheWrongPassword)
 {
-	EXPECT_THAT(Login::attempt(initiator(), kChapTarget, portal(Path::A), one_way("wrong-secret-12")),
-		    FailsSaying("authorization failure"));
+	EXPECT_THAT(refusal(one_way("wrong-secret-12")), FailsSaying("authorization failure"));
 }
 
 TEST_F(Chap, RefusesWhoOffersNone)
 {
-	EXPECT_THAT(Login::attempt(initiator(), kChapTarget, portal(Path::A)),
-		    FailsSaying("authorization failure"));
+	EXPECT_THAT(refusal({}), FailsSaying("authorization failure"));
 }
 
 TEST_F(Chap, AdmitsATargetThatProvesItself)

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "lab/error.h"
+#include "lab/image.h"
 #include "lab/lab.h"
 #include "lab/target.h"
 #include "tools/bench.h"
@@ -98,6 +99,14 @@ int down(const Options &options)
 	return 0;
 }
 
+int print_root(const Options &options)
+{
+	const auto progress = [](const std::string &line) { fmt::print(stderr, "lab: {}\n", line); };
+
+	fmt::print("{}\n", Image::provide(options.suite, progress).root().string());
+	return 0;
+}
+
 int run_bench(const Options &options)
 {
 	Lab lab({LAB_RUN_DIR "/bench", options.suite, Process::Lifetime::owned, say});
@@ -165,6 +174,9 @@ int main(int argc, char **argv)
 
 	command = app.add_subcommand("demo", "show the main job, from build to unload");
 	command->callback([&] { status = demonstrate(LAB_RUN_DIR "/demo", options.suite); });
+
+	command = app.add_subcommand("root", "make the guests' file system, and say where it is");
+	command->callback([&] { status = print_root(options); });
 
 	command = app.add_subcommand("bench", "our module beside Debian's: fio's figures, failover");
 	command->callback([&] { status = run_bench(options); });

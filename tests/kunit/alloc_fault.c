@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * The kernel's own fault injection (failslab, fail_page_alloc), with its filter
+ * by stack trace set to the module's text. So it counts each allocation that has
+ * one of the module's functions among its callers: what the module asks for,
+ * and what the RDMA core, the SCSI layer, libiscsi or the HCA's driver need to
+ * do what they were asked for; in tasks, works and softirqs alike.
+ *
+ * The settings belong to user space, which kernel tests do not have: debugfs
+ * knows where each of them lies, as the private data of its file.
+ */
+#include <linux/attribute_container.h>
+#include <linux/debugfs.h>
+#include <linux/fault-inject.h>
+#include <linux/kallsyms.h>
+#include <linux/module.h>
+#include <asm/sections.h>
+
+#include "alloc_fault.h"
+
+static struct fault_attr *fault_attr[ALLOC_KINDS];
+static struct fault_attr *fault_armed;	/* NULL: none */
+
+static void *fault_knob(struct kunit *test, const char *dir, const char *name)
+{
+	struct dentry *parent, *file;
+	void *knob;
+
+	parent = debugfs_lookup(dir, NULL);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, parent, "no %s in debugfs", dir);
+	file = debugfs_lookup(name, parent);
+	dput(parent);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, file, "no %s/%s in debugfs", dir, name);
+	knob = d_inode(file)->i_private;
+	dput(file);
+	return knob;
+}
+
+struct fault_range {
+	unsigned long	start, end;
+};
+
+#if IS_MODULE(CONFIG_INFINIBAND_ISER)
+static void fault_find_text(struct kunit *test, struct fault_range *range)
+{
+	const struct module_memory *text;
+	struct module *mod;
+
+	scoped_guard(rcu)
+		mod = find_module("ib_iser");
+	KUNIT_ASSERT_NOT_NULL(test, mod);
+	text = &mod->mem[MOD_TEXT];
+	range->start = (unsigned long)text->base;
+	range->end = range->start + text->size;
+}
+#else
+/* Its functions lie together, but for the cold, init and exit parts. */
+static int fault_extend(void *data, const char *name, unsigned long addr)
+{
+	struct fault_range *range = data;
+
+	if (strncmp(name, "iser_", 5) || strchr(name, '.') ||
+	    addr < (unsigned long)_stext || addr >= (unsigned long)_etext)
+		return 0;
+	range->start = min(range->start, addr);
+	range->end = max(range->end, addr);
+	return 0;
+}
+
+static void fault_find_text(struct kunit *test, struct fault_range *range)
+{
+	unsigned long size, offset;
+
+	range->start = ULONG_MAX;
+	range->end = 0;
+	kallsyms_on_each_symbol(fault_extend, range);
+	KUNIT_ASSERT_LT(test, range->start, range->end);
+	KUNIT_ASSERT_TRUE(test, kallsyms_lookup_size_offset(range->end, &size,
+							    &offset));
+	range->end += size;
+	/* nobody else's functions bear the prefix, and none lie in between */
+	KUNIT_ASSERT_LT(test, range->end - range->start, 256UL << 10);
+}
+#endif
+
+/*
+ * Finds the settings, and has allocations that may sleep fail as well. Spared
+ * is the one whose failure the SCSI layer logs and does not report: it then goes
+ * on with a host whose transport class was never set up, mutex included, and
+ * nobody who adds a host can know.
+ */
+void alloc_fault_init(struct kunit *test)
+{
+	static const char * const dirs[ALLOC_KINDS] = {
+		"failslab", "fail_page_alloc",
+	};
+	unsigned long reject = (unsigned long)attribute_container_add_device;
+	unsigned long size, offset;
+	struct fault_range range;
+	struct fault_attr *attr;
+	int i;
+
+	fault_find_text(test, &range);
+	KUNIT_ASSERT_TRUE(test, kallsyms_lookup_size_offset(reject, &size,
+							    &offset));
+	for (i = 0; i < ALLOC_KINDS; i++) {
+		attr = fault_knob(test, dirs[i], "probability");
+		attr = container_of((unsigned long *)attr, struct fault_attr,
+				    probability);
+		attr->probability = 0;
+		attr->require_start = range.start;
+		attr->require_end = range.end;
+		attr->reject_start = reject;
+		attr->reject_end = reject + size;
+		attr->verbose = 0;
+		*(bool *)fault_knob(test, dirs[i], "ignore-gfp-wait") = false;
+		fault_attr[i] = attr;
+	}
+	*(u32 *)fault_knob(test, "fail_page_alloc", "min-order") = 0;
+}
+
+/* The @n-th allocation of this kind from now on fails, from 1; no other does. */
+void alloc_fault_arm(enum alloc_fault_kind kind, unsigned int n)
+{
+	fault_armed = fault_attr[kind];
+	fault_armed->interval = n;
+	fault_armed->count = 0;
+	atomic_set(&fault_armed->times, 1);
+	fault_armed->probability = 100;
+}
+
+/* Returns whether there were as many allocations. */
+bool alloc_fault_disarm(void)
+{
+	struct fault_attr *attr = fault_armed;
+
+	fault_armed = NULL;
+	attr->probability = 0;
+	return !atomic_read(&attr->times);
+}
+
+/* What the far end allocates is not the module's; one CPU, no nesting. */
+void alloc_fault_pause(void)
+{
+	if (fault_armed)
+		fault_armed->probability = 0;
+}
+
+void alloc_fault_resume(void)
+{
+	if (fault_armed)
+		fault_armed->probability = 100;
+}

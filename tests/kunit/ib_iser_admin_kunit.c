@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * What an administrator sets and reads: module parameters and their effect,
+ * portals that cannot be, addresses and statistics of a session; and requests
+ * of a confused iscsid, which are refused.
+ */
+#include <linux/inet.h>
+
+#include "bed.h"
+#include "admin.h"
+
+#define ADMIN_PARAM	"module/ib_iser/parameters/"
+
+static const struct param_case {
+	const char	*desc, *path, *text, *restore;
+	int		wanted;
+} param_cases[] = {
+	{ "tos", ADMIN_PARAM "tos", "255", "-1", 0 },
+	{ "tos left to the CM", ADMIN_PARAM "tos", "-1", "-1", 0 },
+	{ "tos too large", ADMIN_PARAM "tos", "256", "-1", -ERANGE },
+	{ "tos below -1", ADMIN_PARAM "tos", "-2", "-1", -ERANGE },
+	{ "tos not a number", ADMIN_PARAM "tos", "low", "-1", -EINVAL },
+	{ "ack_timeout 0, never", ADMIN_PARAM "ack_timeout", "0", "-1",
+	  -ERANGE },
+	{ "grace", ADMIN_PARAM "port_down_grace_ms", "600000", "0", 0 },
+	{ "grace of -1", ADMIN_PARAM "port_down_grace_ms", "-1", "0",
+	  -ERANGE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(param, param_cases, desc);
+
+static void parameter_keeps_to_its_range(struct kunit *test)
+{
+	const struct param_case *c = test->param_value;
+	char text[16];
+
+	KUNIT_EXPECT_EQ(test, admin_write(c->path, c->text), c->wanted);
+	KUNIT_EXPECT_EQ(test, admin_read(c->path, text, sizeof(text)), 0);
+	KUNIT_EXPECT_STREQ(test, text, c->wanted ? c->restore : c->text);
+	KUNIT_EXPECT_EQ(test, admin_write(c->path, c->restore), 0);
+}
+
+static void admin_restore(void *data)
+{
+	admin_write(ADMIN_PARAM "tos", "-1");
+	admin_write(ADMIN_PARAM "ack_timeout", "-1");
+	admin_write(ADMIN_PARAM "port_down_grace_ms", "0");
+}
+
+static struct bed *admin_bed(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, admin_restore,
+							NULL), 0);
+	return bed;
+}
+
+/* The type of service is a connection's; the iWARP CM takes no ACK timeout. */
+static void new_connections_use_the_parameters(struct kunit *test)
+{
+	struct bed *bed = admin_bed(test);
+	struct session *s = bed_session(bed, NULL);
+
+	KUNIT_ASSERT_EQ(test, admin_write(ADMIN_PARAM "tos", "32"), 0);
+	KUNIT_ASSERT_EQ(test, admin_write(ADMIN_PARAM "ack_timeout", "14"), 0);
+	session_connect(s);
+	KUNIT_EXPECT_TRUE(test, s->qp->cm_id->tos_set);
+	KUNIT_EXPECT_EQ(test, s->qp->cm_id->tos, 32);
+}
+
+/* port error | port active within the grace: nothing happened */
+static void port_that_comes_back_in_time_fails_nothing(struct kunit *test)
+{
+	struct bed *bed = admin_bed(test);
+	struct session *s = bed_logged_in(bed, NULL);
+
+	admin_write(ADMIN_PARAM "port_down_grace_ms", "1000");
+	bed->hca->port_down = true;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
+	bed_settle();
+	bed->hca->port_down = false;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ACTIVE);
+	msleep(2000);
+	iscsid_take_events(bed->iscsid);
+	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 0);
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
+}
+
+/* port error | within the grace nothing | the grace is over: failed */
+static void port_that_stays_down_fails_the_connection(struct kunit *test)
+{
+	struct bed *bed = admin_bed(test);
+
+	bed_logged_in(bed, NULL);
+	admin_write(ADMIN_PARAM "port_down_grace_ms", "1000");
+	bed->hca->port_down = true;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
+	msleep(500);
+	iscsid_take_events(bed->iscsid);
+	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 0);
+	msleep(1000);
+	iscsid_take_events(bed->iscsid);
+	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 1);
+}
+
+static const struct portal_case {
+	const char	*desc;
+	const char	*host;
+	u16		family, port;
+	int		wanted;
+} portal_cases[] = {
+	{ "no port", "198.18.1.2", AF_INET, 0, -EADDRNOTAVAIL },
+	{ "0.0.0.0", "0.0.0.0", AF_INET, 3260, -EADDRNOTAVAIL },
+	{ "multicast", "224.0.0.1", AF_INET, 3260, -EADDRNOTAVAIL },
+	{ "broadcast", "255.255.255.255", AF_INET, 3260, -EADDRNOTAVAIL },
+	{ "IPv6 without port", "fd15::2", AF_INET6, 0, -EADDRNOTAVAIL },
+	{ "::", "::", AF_INET6, 3260, -EADDRNOTAVAIL },
+	{ "IPv6 multicast", "ff02::1", AF_INET6, 3260, -EADDRNOTAVAIL },
+	{ "no IP address", NULL, AF_UNIX, 3260, -EAFNOSUPPORT },
+	{ "no route", "203.0.113.1", AF_INET, 3260, -ENETUNREACH },
+};
+
+KUNIT_ARRAY_PARAM_DESC(portal, portal_cases, desc);
+
+static void what_cannot_be_a_portal_is_refused(struct kunit *test)
+{
+	const struct portal_case *c = test->param_value;
+	struct bed *bed = bed_create(test, NULL);
+	struct sockaddr_storage addr = { .ss_family = c->family };
+	char port[8];
+	u64 ep;
+
+	snprintf(port, sizeof(port), "%u", c->port);
+	if (c->host)
+		KUNIT_ASSERT_EQ(test, 0, inet_pton_with_scope(&init_net,
+							      c->family, c->host,
+							      port, &addr));
+	KUNIT_EXPECT_EQ(test, c->wanted,
+			iscsid_ep_connect(bed->iscsid, &addr, &ep));
+}
+
+static void blocking_connect_returns_connected(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, NULL);
+	struct sockaddr_storage addr;
+
+	bed->iscsid->connect_blocks = true;
+	fake_net_portal(&addr, bed->hca->net, false);
+	KUNIT_ASSERT_EQ(test, iscsid_ep_connect(bed->iscsid, &addr, &s->ep), 0);
+	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), 1);
+}
+
+static void blocking_connect_returns_why_not(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, NULL);
+	struct sockaddr_storage addr;
+
+	bed->iscsid->connect_blocks = true;
+	bed->hca->fail_verb[FAKE_CONNECT] = 1;
+	fake_net_portal(&addr, bed->hca->net, false);
+	KUNIT_EXPECT_LT(test, iscsid_ep_connect(bed->iscsid, &addr, &s->ep), 0);
+}
+
+static void session_tells_its_portal(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct sockaddr_storage addr;
+	char path[80], text[64], wanted[64];
+
+	fake_net_portal(&addr, bed->hca->net, false);
+	snprintf(path, sizeof(path),
+		 "class/iscsi_connection/connection%u:0/address", s->sid);
+	snprintf(wanted, sizeof(wanted), "%pIS", &addr);
+	KUNIT_EXPECT_EQ(test, admin_read(path, text, sizeof(text)), 0);
+	KUNIT_EXPECT_STREQ(test, text, wanted);
+	snprintf(path, sizeof(path),
+		 "class/iscsi_connection/connection%u:0/port", s->sid);
+	snprintf(wanted, sizeof(wanted), "%u",
+		 ntohs(((struct sockaddr_in *)&addr)->sin_port));
+	KUNIT_EXPECT_EQ(test, admin_read(path, text, sizeof(text)), 0);
+	KUNIT_EXPECT_STREQ(test, text, wanted);
+}
+
+static u64 admin_custom(struct iscsi_stats *stats, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < stats->custom_length; i++)
+		if (!strcmp(stats->custom[i].desc, name))
+			return stats->custom[i].value;
+	return ~0ull;
+}
+
+/* A read of 8 KiB, a write of 12 KiB of which 8 are immediate data. */
+static void statistics_count_what_was_moved(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct iscsi_stats *before, *after;
+	size_t size = struct_size(before, custom, ISCSI_STATS_CUSTOM_MAX);
+
+	before = kunit_kzalloc(test, size, GFP_KERNEL);
+	after = kunit_kzalloc(test, size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, before);
+	KUNIT_ASSERT_NOT_NULL(test, after);
+	KUNIT_ASSERT_EQ(test, iscsid_get_stats(bed->iscsid, s->sid, before), 0);
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 8192 }));
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 12288, .write = true }));
+	KUNIT_ASSERT_EQ(test, iscsid_get_stats(bed->iscsid, s->sid, after), 0);
+	KUNIT_EXPECT_EQ(test, after->scsicmd_pdus - before->scsicmd_pdus, 2);
+	KUNIT_EXPECT_EQ(test, after->scsirsp_pdus - before->scsirsp_pdus, 2);
+	KUNIT_EXPECT_EQ(test, after->login_pdus, 1);
+	KUNIT_EXPECT_EQ(test, 8192, admin_custom(after, "read_bytes") -
+				    admin_custom(before, "read_bytes"));
+	KUNIT_EXPECT_EQ(test, 8192, admin_custom(after, "immediate_bytes"));
+	KUNIT_EXPECT_EQ(test, 4096, admin_custom(after, "solicited_bytes"));
+	KUNIT_EXPECT_EQ(test, 2, admin_custom(after, "registrations") -
+				 admin_custom(before, "registrations"));
+}
+
+/* iSER has no digests: RFC 7145, 5.1 and 6.1 */
+static void digests_are_refused(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, NULL);
+	struct iscsid *d = bed->iscsid;
+
+	session_connect(s);
+	session_create(s);
+	session_bind(s);
+	KUNIT_EXPECT_EQ(test, 0,
+			iscsid_set_param(d, s->sid, ISCSI_PARAM_HDRDGST_EN, "0"));
+	KUNIT_EXPECT_EQ(test, -EPROTO,
+			iscsid_set_param(d, s->sid, ISCSI_PARAM_HDRDGST_EN, "1"));
+	KUNIT_EXPECT_EQ(test, -EPROTO,
+			iscsid_set_param(d, s->sid, ISCSI_PARAM_DATADGST_EN, "1"));
+	KUNIT_EXPECT_LT(test, iscsid_set_param(d, s->sid, ISCSI_PARAM_HDRDGST_EN,
+					       "x"), 0);
+}
+
+/* ep_connect, held | create_session | bind | start */
+static void nothing_goes_on_before_the_connect(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *up = bed_session(bed, NULL);
+	struct session *s = bed_session(bed, NULL);
+	struct iscsid *d = bed->iscsid;
+	struct sockaddr_storage addr;
+
+	session_connect(up);
+	session_create(up);
+	KUNIT_EXPECT_LT(test, iscsid_start_conn(d, up->sid), 0);
+
+	bed->hca->hold_connects = true;
+	fake_net_portal(&addr, bed->hca->net, false);
+	KUNIT_ASSERT_EQ(test, iscsid_ep_connect(d, &addr, &s->ep), 0);
+	bed_settle();
+	KUNIT_EXPECT_LT(test, iscsid_create_session(d, s->ep, 32, &s->sid,
+						    &s->host_no), 0);
+	KUNIT_EXPECT_LT(test, iscsid_bind_conn(d, up->sid, s->ep), 0);
+	KUNIT_EXPECT_EQ(test, iscsid_bind_conn(d, up->sid, up->ep), 0);
+	KUNIT_EXPECT_LT(test, iscsid_bind_conn(d, up->sid, up->ep), 0);
+}
+
+/* bind | destroy_conn without a stop: the class does not insist on one */
+static void destroying_without_a_stop_frees_all(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, NULL);
+
+	session_connect(s);
+	session_create(s);
+	session_bind(s);
+	KUNIT_EXPECT_EQ(test, iscsid_destroy_conn(bed->iscsid, s->sid), 0);
+	s->has_conn = false;
+	session_close(s);
+	KUNIT_EXPECT_EQ(test, bed->hca->n_qp, 0);
+	KUNIT_EXPECT_EQ(test, bed->hca->dma->live, 0);
+}
+
+static struct kunit_case ib_iser_admin_cases[] = {
+	KUNIT_CASE_PARAM(parameter_keeps_to_its_range, param_gen_params),
+	KUNIT_CASE(new_connections_use_the_parameters),
+	KUNIT_CASE(port_that_comes_back_in_time_fails_nothing),
+	KUNIT_CASE(port_that_stays_down_fails_the_connection),
+	KUNIT_CASE_PARAM(what_cannot_be_a_portal_is_refused, portal_gen_params),
+	KUNIT_CASE(blocking_connect_returns_connected),
+	KUNIT_CASE(blocking_connect_returns_why_not),
+	KUNIT_CASE(session_tells_its_portal),
+	KUNIT_CASE(statistics_count_what_was_moved),
+	KUNIT_CASE(digests_are_refused),
+	KUNIT_CASE(nothing_goes_on_before_the_connect),
+	KUNIT_CASE(destroying_without_a_stop_frees_all),
+	{}
+};
+
+static struct kunit_suite ib_iser_admin_suite = {
+	.name = "ib_iser_admin",
+	.test_cases = ib_iser_admin_cases,
+};
+
+kunit_test_suite(ib_iser_admin_suite);

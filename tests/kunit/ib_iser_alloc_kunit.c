@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Every allocation made on behalf of the module fails once, one session for
+ * each: in the nth run of a phase its nth allocation fails (alloc_fault.c).
+ * Whatever that costs, a connect, a login, a retry, nothing may be left behind;
+ * the next step is refused with an errno or the connection is reported as
+ * failed; and while the session is up no command fails.
+ */
+#include <linux/delay.h>
+#include <scsi/scsi_transport.h>
+
+#include "alloc_fault.h"
+#include "bed.h"
+
+static bool (*alloc_target)(struct fake_qp *qp, struct fake_pdu *pdu);
+
+static bool alloc_serve(struct fake_qp *qp, struct fake_pdu *pdu)
+{
+	bool served;
+
+	alloc_fault_pause();
+	served = alloc_target(qp, pdu);
+	alloc_fault_resume();
+	return served;
+}
+
+/* Each phase returns 0, or why the session goes no further. */
+static int alloc_connect(struct session *s)
+{
+	struct bed *bed = s->bed;
+	struct sockaddr_storage addr;
+	unsigned int i;
+	int ret;
+
+	fake_net_portal(&addr, bed->hca->net, false);
+	ret = iscsid_ep_connect(bed->iscsid, &addr, &s->ep);
+	if (ret)
+		return ret;
+	bed_settle();
+	ret = iscsid_ep_poll(bed->iscsid, s->ep);
+	/* what was lost on the way to an address is found out by a timer */
+	for (i = 0; !ret && i < 60; i++) {
+		msleep(1000);
+		ret = iscsid_ep_poll(bed->iscsid, s->ep);
+	}
+	KUNIT_EXPECT_NE_MSG(bed->test, ret, 0, "\"not yet\" for ever");
+	return ret == 1 ? 0 : ret;
+}
+
+static int alloc_bind(struct session *s)
+{
+	struct iscsid *d = s->bed->iscsid;
+	int ret;
+
+	ret = iscsid_create_session(d, s->ep, s->cmds_max, &s->sid,
+				    &s->host_no);
+	if (ret)
+		return ret;
+	s->has_session = true;
+	ret = iscsid_create_conn(d, s->sid);
+	if (ret)
+		return ret;
+	s->has_conn = true;
+	s->shost = scsi_host_lookup(s->host_no);
+	return iscsid_bind_conn(d, s->sid, s->ep);
+}
+
+static int alloc_start(struct session *s)
+{
+	struct iscsid *d = s->bed->iscsid;
+	int ret;
+
+	ret = iscsid_set_params(d, s->sid, &s->params);
+	if (ret)
+		return ret;
+	d->n_pdus = 0;
+	ret = iscsid_login(d, s->sid, true);
+	if (ret)
+		return ret;
+	bed_settle();
+	iscsid_take_events(d);
+	if (d->n_conn_errors)
+		return -ENOTCONN;
+	/* a response that was lost is a login that iscsid's timer ends */
+	if (!d->n_pdus)
+		return -ETIMEDOUT;
+	ret = iscsid_start_conn(d, s->sid);
+	bed_settle();
+	return ret;
+}
+
+static int alloc_io(struct session *s)
+{
+	struct bed *bed = s->bed;
+	struct iscsid *d = bed->iscsid;
+	struct test_cmd *cmd[2];
+	unsigned int i;
+
+	s->shost->transportt->user_scan(s->shost, 0, 0, 0);
+	iscsid_take_events(d);
+	s->sdev = scsi_device_lookup(s->shost, 0, 0, 0);
+	KUNIT_EXPECT_TRUE(bed->test, s->sdev || d->n_conn_errors);
+	if (!s->sdev)
+		return -ENODEV;
+	cmd[0] = cmd_submit(s, &(struct cmd_spec) { .len = 20480 });
+	cmd[1] = cmd_submit(s, &(struct cmd_spec) { .len = 20480, .write = true });
+	for (i = 0; i < ARRAY_SIZE(cmd); i++) {
+		KUNIT_EXPECT_NE(bed->test, cmd_wait(cmd[i]), -ETIMEDOUT);
+		iscsid_take_events(d);
+		if (!d->n_conn_errors)
+			cmd_expect_good(cmd[i]);
+	}
+	return d->n_conn_errors ? -ENOTCONN : 0;
+}
+
+static int alloc_teardown(struct session *s)
+{
+	session_close(s);
+	return 0;
+}
+
+static const struct alloc_phase {
+	const char	*desc;
+	int		(*run)(struct session *s);
+} alloc_phases[] = {
+	{ "connect",	alloc_connect },
+	{ "bind",	alloc_bind },
+	{ "start",	alloc_start },
+	{ "I/O",	alloc_io },
+	{ "teardown",	alloc_teardown },
+};
+
+KUNIT_ARRAY_PARAM_DESC(alloc, alloc_phases, desc);
+
+/*
+ * A device for one session: what the RDMA core keeps with a device, such as its
+ * pool of completion queues, is then made anew, and may fail.
+ */
+static struct fake_hca *alloc_lend_device(struct bed *bed)
+{
+	struct fake_hca *hca = fake_hca_create(bed->test, &bed->hca->cfg);
+	struct fake_hca *own = bed->hca;
+
+	hca->serve = alloc_serve;
+	hca->serve_priv = bed->target;
+	bed->target->hca = hca;
+	bed->hca = hca;
+	return own;
+}
+
+static void alloc_return_device(struct bed *bed, struct fake_hca *own)
+{
+	struct fake_hca *hca = bed->hca;
+
+	bed->target->hca = own;
+	bed->hca = own;
+	fake_hca_destroy(hca);
+}
+
+static void alloc_expect_nothing_left(struct kunit *test, struct fake_hca *hca,
+				      unsigned int n)
+{
+	KUNIT_EXPECT_EQ_MSG(test, hca->n_qp, 0, "allocation %u fails", n);
+	KUNIT_EXPECT_EQ_MSG(test, hca->n_mr, 0, "allocation %u fails", n);
+	KUNIT_EXPECT_EQ_MSG(test, hca->n_pd, 0, "allocation %u fails", n);
+	KUNIT_EXPECT_EQ_MSG(test, hca->dma->live, 0, "allocation %u fails", n);
+	KUNIT_EXPECT_EQ_MSG(test, hca->n_complaints, 0, "allocation %u fails",
+			    n);
+}
+
+/* Returns whether @phase made @n allocations, the last of which has failed. */
+static bool alloc_session(struct bed *bed, const struct alloc_phase *phase,
+			  enum alloc_fault_kind kind, unsigned int n)
+{
+	struct session *s = bed_session(bed, &(struct iscsid_params) {
+		.no_initial_r2t = true,
+		.first_burst = 16384,
+	});
+	struct fake_hca *own = alloc_lend_device(bed);
+	const struct alloc_phase *p;
+	bool failed = false;
+	int ret = 0;
+
+	s->cmds_max = 32;
+	iscsid_take_events(bed->iscsid);
+	bed->iscsid->n_conn_errors = 0;
+	for (p = alloc_phases; !ret && p < alloc_phases +
+	     ARRAY_SIZE(alloc_phases); p++) {
+		if (p == phase)
+			alloc_fault_arm(kind, n);
+		ret = p->run(s);
+		if (p == phase)
+			failed = alloc_fault_disarm();
+		if (ret)
+			KUNIT_EXPECT_TRUE_MSG(bed->test, failed,
+					      "%s, allocation %u: %pe, and none has failed",
+					      p->desc, n, ERR_PTR(ret));
+	}
+	session_close(s);
+	alloc_expect_nothing_left(bed->test, bed->hca, n);
+	alloc_return_device(bed, own);
+	return failed;
+}
+
+static void every_allocation_may_fail(struct kunit *test)
+{
+	const struct alloc_phase *phase = test->param_value;
+	struct bed *bed = bed_create(test, NULL);
+	unsigned int n[ALLOC_KINDS] = {};
+	int kind;
+
+	alloc_fault_init(test);
+	bed->target->no_remote_inv = true;
+	alloc_target = bed->hca->serve;
+	for (kind = 0; kind < ALLOC_KINDS; kind++)
+		while (alloc_session(bed, phase, kind, n[kind] + 1))
+			n[kind]++;
+	kunit_info(test, "%s: %u allocations from slabs and %u of pages, each failed once",
+		   phase->desc, n[ALLOC_SLAB], n[ALLOC_PAGE]);
+	KUNIT_EXPECT_GT(test, n[ALLOC_SLAB] + n[ALLOC_PAGE], 0);
+}
+
+/* Without its data iSER does not use the device, and says so when asked. */
+static void device_add_may_fail(struct kunit *test)
+{
+	unsigned int n = 0, refused = 0;
+	struct session *s;
+	struct bed *bed;
+	bool failed;
+	int ret;
+
+	alloc_fault_init(test);
+	do {
+		alloc_fault_arm(ALLOC_SLAB, n + 1);
+		bed = bed_create(test, NULL);
+		failed = alloc_fault_disarm();
+		s = bed_session(bed, NULL);
+		ret = alloc_connect(s);
+		if (!failed)
+			KUNIT_EXPECT_EQ(test, ret, 0);
+		refused += ret < 0;
+		session_close(s);
+		alloc_expect_nothing_left(test, bed->hca, n + 1);
+		n += failed;
+	} while (failed);
+	kunit_info(test, "device add: %u allocations, each failed once", n);
+	/* a kernel with debug objects can do without some of them */
+	KUNIT_EXPECT_GT(test, refused, 0);
+}
+
+static struct kunit_case ib_iser_alloc_cases[] = {
+	KUNIT_CASE_PARAM(every_allocation_may_fail, alloc_gen_params),
+	KUNIT_CASE(device_add_may_fail),
+	{}
+};
+
+static struct kunit_suite ib_iser_alloc_suite = {
+	.name = "ib_iser_alloc",
+	.test_cases = ib_iser_alloc_cases,
+};
+
+kunit_test_suite(ib_iser_alloc_suite);

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * The end of a connection, by enumeration: every order of up to order_length
+ * of the events in teardown_orders.h, in each state of the connection, over
+ * iWARP and over RoCE. Each must end, in bounded time and without anybody's
+ * help, with everything freed and every command given back; and the session
+ * must then log in and work, on another device if the first one is gone.
+ *
+ * The case fails with the first order that does not end well, and names it; a
+ * complaint of the kernel's own, such as a WARN, counts for the order in which
+ * it came.
+ */
+#include <linux/jiffies.h>
+#include <linux/moduleparam.h>
+#include <linux/panic.h>
+#include <linux/sched/sysctl.h>
+
+#include "order_run.h"
+
+#define ORDER_MS	1000	/* virtual time that an end may take */
+
+static unsigned int order_length = 3;
+module_param(order_length, uint, 0444);
+MODULE_PARM_DESC(order_length, "events in the orders of teardown (1 to 4, default 3)");
+
+/* A personality, a state, a pace: a case each. */
+#define ORDERS_CASES	(2 * ORDER_STATES * 2)
+
+static struct order_counts orders_counts[ORDERS_CASES];
+
+static void orders_case(struct order *o, unsigned int i)
+{
+	order_first(o, i / 2 / ORDER_STATES, i / 2 % ORDER_STATES, i % 2);
+}
+
+static void orders_describe_case(unsigned int i, char *desc)
+{
+	struct order o;
+
+	orders_case(&o, i);
+	o.n = 0;
+	order_describe(&o, desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+static const void *orders_gen_params(struct kunit *test, const void *prev,
+				     char *desc)
+{
+	const struct order_counts *n = prev ? prev + sizeof(*n) : orders_counts;
+
+	if (n == orders_counts + ORDERS_CASES)
+		return NULL;
+	orders_describe_case(n - orders_counts, desc);
+	return n;
+}
+
+/* The order that a case is at, for when it ends there. */
+struct orders_run {
+	struct order_bench	bench;
+	struct order		order;
+	unsigned int		conn_refs;	/* with no connection of ours */
+	struct order_counts	*counts;
+	unsigned int		taints;
+};
+
+/* What WARN, lockdep and KASAN leave behind. */
+static unsigned int orders_taints(void)
+{
+	return 2 * test_taint(TAINT_WARN) + test_taint(TAINT_BAD_PAGE);
+}
+
+static void orders_name_culprit(void *data)
+{
+	struct orders_run *run = data;
+	char desc[160];
+
+	if (run->bench.test->status != KUNIT_FAILURE)
+		return;
+	order_describe(&run->order, desc, sizeof(desc));
+	kunit_err(run->bench.test, "the order was: %s\n", desc);
+}
+
+/* Tasks that an error handler holds have nothing on the device either. */
+static void orders_expect_nothing_left(struct order_bench *b)
+{
+	struct fake_hca *hca = b->bed->hca;
+	struct kunit *test = b->test;
+
+	KUNIT_EXPECT_EQ(test, hca->n_qp, 0);
+	KUNIT_EXPECT_EQ(test, hca->n_mr, 0);
+	KUNIT_EXPECT_EQ(test, hca->n_pd, 0);
+	KUNIT_EXPECT_EQ(test, hca->dma->live, 0);
+	KUNIT_EXPECT_EQ(test, hca->n_complaints, 0);
+}
+
+static void orders_expect_nothing_pinned(struct orders_run *run)
+{
+	struct kunit *test = run->bench.test;
+
+	KUNIT_EXPECT_EQ(test, bench_conn_refs(&run->bench), run->conn_refs);
+	KUNIT_EXPECT_EQ(test, orders_taints(), run->taints);
+}
+
+static void orders_expect_commands_done(struct order_bench *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(b->cmd) && b->cmd[i]; i++) {
+		KUNIT_EXPECT_NE(b->test, cmd_wait(b->cmd[i]), -ETIMEDOUT);
+		cmd_forget(b->cmd[i]);
+		b->cmd[i] = NULL;
+	}
+}
+
+static void orders_recover(struct order_bench *b)
+{
+	struct test_cmd *cmd;
+
+	if (b->removed)
+		bed_replug(b->bed);
+	bench_login(b);
+	cmd = cmd_submit(b->s, &(struct cmd_spec) { .len = 4096 });
+	cmd_expect_good(cmd);
+	cmd_forget(cmd);
+}
+
+static void orders_run_one(struct orders_run *run)
+{
+	struct order_bench *b = &run->bench;
+	const struct order *o = &run->order;
+	struct kunit *test = b->test;
+	unsigned long start;
+	unsigned int i;
+
+	bench_set_up(b, o);
+	start = jiffies;
+	for (i = 0; i < o->n; i++) {
+		if (!bench_event(b, o, o->event[i])) {
+			/* A model that is right excludes what cannot be. */
+			KUNIT_EXPECT_TRUE_MSG(test, o->at_once, "no object for %s",
+					      order_event_names[o->event[i]]);
+			run->counts->missed++;
+		}
+		if (!o->at_once)
+			bed_settle();
+	}
+	KUNIT_EXPECT_TRUE_MSG(test, bench_wait_removal(b),
+			      "the device cannot be removed");
+	bench_give_up(b);
+	bed_settle();
+	bench_expect_silence(b);
+	orders_expect_nothing_left(b);
+	bench_late_put(b);
+	orders_expect_commands_done(b);
+	bed_settle();
+	KUNIT_EXPECT_LE(test, jiffies_to_msecs(jiffies - start), ORDER_MS);
+	orders_expect_nothing_left(b);
+	orders_expect_nothing_pinned(run);
+	flush_work(&b->unplug_work);
+	if (test->status != KUNIT_FAILURE)
+		orders_recover(b);
+}
+
+static struct orders_run *orders_begin(struct kunit *test, unsigned int i)
+{
+	struct orders_run *run = kunit_kzalloc(test, sizeof(*run), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, run);
+	KUNIT_ASSERT_GE(test, order_length, 1);
+	KUNIT_ASSERT_LE(test, order_length, ORDER_MAX);
+	orders_case(&run->order, i);
+	bench_init(&run->bench, test, run->order.roce);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+							   orders_name_culprit,
+							   run));
+	bench_login(&run->bench);
+	bench_give_up(&run->bench);
+	bed_settle();
+	run->conn_refs = bench_conn_refs(&run->bench);
+	run->counts = &orders_counts[i];
+	run->taints = orders_taints();
+	return run;
+}
+
+static void every_order_ends_well(struct kunit *test)
+{
+	struct order_counts *n = (struct order_counts *)test->param_value;
+	struct orders_run *run = orders_begin(test, n - orders_counts);
+	unsigned int i, excluded = 0;
+	enum order_rule rule;
+
+	*n = (struct order_counts) {};
+	do {
+		n->generated++;
+		rule = order_rule(&run->order);
+		if (rule) {
+			n->excluded[rule]++;
+			continue;
+		}
+		orders_run_one(run);
+		n->run++;
+	} while (test->status != KUNIT_FAILURE &&
+		 order_next(&run->order, order_length));
+
+	for (i = 0; i < ORDER_RULES; i++)
+		excluded += n->excluded[i];
+	KUNIT_EXPECT_EQ(test, n->generated, order_count(order_length));
+	KUNIT_EXPECT_EQ(test, n->generated, n->run + excluded);
+	KUNIT_EXPECT_GT(test, n->run, 0);
+}
+
+static void orders_report_counts(struct kunit_suite *suite, const char *desc,
+				 const struct order_counts *n)
+{
+	unsigned int i, excluded = 0;
+	char text[256] = "";
+	size_t len = 0;
+
+	for (i = 0; i < ORDER_RULES; i++) {
+		excluded += n->excluded[i];
+		if (n->excluded[i])
+			len += scnprintf(text + len, sizeof(text) - len,
+					 "%s%s %u", len ? ", " : "",
+					 order_rule_names[i][0], n->excluded[i]);
+	}
+	kunit_info(suite, "%s: %u orders generated, %u run, %u excluded (%s)",
+		   desc, n->generated, n->run, excluded, text);
+}
+
+/* What there was, what was left out and why. */
+static void ib_iser_orders_report(struct kunit_suite *suite)
+{
+	char desc[KUNIT_PARAM_DESC_SIZE];
+	struct order_counts total = {};
+	unsigned int i, rule;
+
+	for (i = 0; i < ORDERS_CASES; i++) {
+		orders_describe_case(i, desc);
+		orders_report_counts(suite, desc, &orders_counts[i]);
+		total.generated += orders_counts[i].generated;
+		total.run += orders_counts[i].run;
+		total.missed += orders_counts[i].missed;
+		for (rule = 0; rule < ORDER_RULES; rule++)
+			total.excluded[rule] += orders_counts[i].excluded[rule];
+	}
+	orders_report_counts(suite, "in all", &total);
+	kunit_info(suite, "orders of up to %u events; %u events that came at once missed their object",
+		   order_length, total.missed);
+	for (rule = 1; rule < ORDER_RULES; rule++)
+		kunit_info(suite, "  %s: %s", order_rule_names[rule][0],
+			   order_rule_names[rule][1]);
+}
+
+/* A case takes hours of virtual time, in which KUnit's thread only waits. */
+static unsigned long orders_hung_task_secs;
+
+static int ib_iser_orders_init(struct kunit_suite *suite)
+{
+#ifdef CONFIG_DETECT_HUNG_TASK
+	orders_hung_task_secs = sysctl_hung_task_timeout_secs;
+	sysctl_hung_task_timeout_secs = 0;
+#endif
+	return 0;
+}
+
+static void ib_iser_orders_exit(struct kunit_suite *suite)
+{
+#ifdef CONFIG_DETECT_HUNG_TASK
+	sysctl_hung_task_timeout_secs = orders_hung_task_secs;
+#endif
+	ib_iser_orders_report(suite);
+}
+
+static struct kunit_case ib_iser_orders_cases[] = {
+	KUNIT_CASE_PARAM_ATTR(every_order_ends_well, orders_gen_params,
+			      { .speed = KUNIT_SPEED_VERY_SLOW }),
+	{}
+};
+
+static struct kunit_suite ib_iser_orders_suite = {
+	.name = "ib_iser_orders",
+	.test_cases = ib_iser_orders_cases,
+	.suite_init = ib_iser_orders_init,
+	.suite_exit = ib_iser_orders_exit,
+};
+
+kunit_test_suite(ib_iser_orders_suite);
