@@ -46,11 +46,8 @@ static void iser_hdrs_unmap(struct ib_device *ibdev, struct iser_hdr_pages *hdrs
 	if (!hdrs)
 		return;
 	for (i = 0; i < hdrs->count; i++)
-		if (hdrs->pages[i].dma) {
-			ib_dma_unmap_single(ibdev, hdrs->pages[i].dma, PAGE_SIZE,
-					    DMA_TO_DEVICE);
-			hdrs->pages[i].dma = 0;
-		}
+		ib_dma_unmap_single(ibdev, hdrs->pages[i].dma, PAGE_SIZE,
+				    DMA_TO_DEVICE);
 }
 
 static void iser_hdrs_free(struct iser_hdr_pages *hdrs)
