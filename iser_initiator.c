@@ -340,7 +340,7 @@ static void iser_count_response(struct iser_conn *conn, struct iser_io *io,
 {
 	u32 residual = 0;
 
-	if (io->dir != DMA_FROM_DEVICE || !io->length)
+	if (io->dir != DMA_FROM_DEVICE)
 		return;
 	if (rsp->flags & ISCSI_FLAG_CMD_UNDERFLOW)
 		residual = min(be32_to_cpu(rsp->residual_count), io->length);

@@ -46,11 +46,8 @@ static void iser_hdrs_unmap(struct ib_device *ibdev, struct iser_hdr_pages *hdrs
 	if (!hdrs)
 		return;
 	for (i = 0; i < hdrs->count; i++)
-		if (hdrs->pages[i].dma) {
-			ib_dma_unmap_single(ibdev, hdrs->pages[i].dma, PAGE_SIZE,
-					    DMA_TO_DEVICE);
-			hdrs->pages[i].dma = 0;
-		}
+		ib_dma_unmap_single(ibdev, hdrs->pages[i].dma, PAGE_SIZE,
+				    DMA_TO_DEVICE);
 }
 
 static void iser_hdrs_free(struct iser_hdr_pages *hdrs)
@@ -317,7 +314,8 @@ out_free_chunk:
 /**
  * iser_conn_alloc_recvs - make receives and post them
  * @conn: connection with a QP
- * @count: of receives to add
+ * @count: of receives to add, for which the queue has room: iser_device_query()
+ *	   asks for that of the login, bind for that of the session
  *
  * Context: process; the CM's ROUTE_RESOLVED, later setup_work.
  * Return: 0; -ENOMEM; -ESHUTDOWN if the connection is being torn down; or what
@@ -325,13 +323,10 @@ out_free_chunk:
  */
 int iser_conn_alloc_recvs(struct iser_conn *conn, u32 count)
 {
-	u32 limit = conn->device->rq_wrs - conn->rx_count;
 	struct iser_rx_chunk *chunk;
 	u32 i, n;
 	int err;
 
-	if (count > limit)
-		return -EOPNOTSUPP;
 	if (!conn->large_pdu) {
 		err = iser_conn_alloc_overflows(conn);
 		if (err)

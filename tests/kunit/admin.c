@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-/* A mount of sysfs for each access: kernel tests have no file system. */
+/*
+ * A mount of sysfs for each access: kernel tests have no file system. And the
+ * kernel's log.
+ */
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
@@ -60,4 +63,25 @@ int admin_write(const char *path, const char *text)
 					   true);
 
 	return n < 0 ? n : 0;
+}
+
+/* The log's end, from which to count on. */
+void admin_mark_log(struct kmsg_dump_iter *iter)
+{
+	kmsg_dump_rewind(iter);
+	admin_count_log(iter, "");
+}
+
+/* Lines of the log, from @iter on, that contain @text. */
+unsigned int admin_count_log(struct kmsg_dump_iter *iter, const char *text)
+{
+	static char line[512];
+	unsigned int n = 0;
+	size_t len;
+
+	while (kmsg_dump_get_line(iter, false, line, sizeof(line) - 1, &len)) {
+		line[len] = 0;
+		n += !!strstr(line, text);
+	}
+	return n;
 }

@@ -23,9 +23,12 @@ static void session_put_scsi(struct session *s)
 {
 	if (s->sdev)
 		scsi_device_put(s->sdev);
+	if (s->other_sdev)
+		scsi_device_put(s->other_sdev);
 	if (s->shost)
 		scsi_host_put(s->shost);
 	s->sdev = NULL;
+	s->other_sdev = NULL;
 	s->shost = NULL;
 }
 
@@ -56,12 +59,17 @@ static void bed_close_sessions(void *data)
 {
 	struct bed *bed = data;
 	struct session *s, *next;
+	struct fake_qp *qp;
 
 	/* nobody holds anything back any more */
 	bed->hca->hold_completions = false;
 	bed->hca->hold_close = false;
+	bed->hca->hold_events = false;
 	bed->hca->fail_call = 0;
 	memset(bed->hca->fail_verb, 0, sizeof(bed->hca->fail_verb));
+	memset(bed->hca->slow_verb, 0, sizeof(bed->hca->slow_verb));
+	list_for_each_entry(qp, &bed->hca->qps, node)
+		fake_qp_kick(qp);
 	list_for_each_entry_safe(s, next, &bed->sessions, node) {
 		session_close(s);
 		kfree(s);
@@ -178,14 +186,27 @@ void session_login(struct session *s)
 	bed_settle();
 }
 
-void session_scan(struct session *s)
+static struct scsi_device *session_scan_lun(struct session *s, u64 lun)
 {
 	struct kunit *test = s->bed->test;
+	struct scsi_device *sdev;
 
 	KUNIT_ASSERT_EQ(test, 0, s->shost->transportt->user_scan(s->shost, 0, 0,
-								 0));
-	s->sdev = scsi_device_lookup(s->shost, 0, 0, 0);
-	KUNIT_ASSERT_NOT_NULL(test, s->sdev);
+								 lun));
+	sdev = scsi_device_lookup(s->shost, 0, 0, lun);
+	KUNIT_ASSERT_NOT_NULL(test, sdev);
+	return sdev;
+}
+
+void session_scan(struct session *s)
+{
+	s->sdev = session_scan_lun(s, 0);
+}
+
+/* A second disk of the same target, which answers for any. */
+void session_scan_other(struct session *s)
+{
+	s->other_sdev = session_scan_lun(s, 1);
 }
 
 /* A session in full feature phase with its disk found. */

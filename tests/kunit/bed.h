@@ -34,7 +34,7 @@ struct session {
 	bool			has_session, has_conn;
 	u32			sid, host_no;
 	struct Scsi_Host	*shost;
-	struct scsi_device	*sdev;
+	struct scsi_device	*sdev, *other_sdev; /* LUN 0; LUN 1 */
 	struct fake_qp		*qp;		/* of ep */
 };
 
@@ -45,7 +45,7 @@ struct cmd_spec {
 	u32	offset;			/* into the first page, in all cases */
 	u32	piece;			/* bytes per scatter element; 0: all pages */
 	u32	timeout;		/* seconds; 0: 60 */
-	bool	other_lun;
+	bool	other_lun;		/* LUN 1, after session_scan_other() */
 };
 
 struct test_cmd {
@@ -72,6 +72,7 @@ void session_create(struct session *s);
 void session_bind(struct session *s);
 void session_login(struct session *s);
 void session_scan(struct session *s);
+void session_scan_other(struct session *s);
 void session_close(struct session *s);
 /* several of them */
 struct session *bed_logged_in(struct bed *bed,

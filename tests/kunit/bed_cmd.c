@@ -170,7 +170,7 @@ struct test_cmd *cmd_submit(struct session *s, const struct cmd_spec *spec)
 {
 	struct bed *bed = s->bed;
 	struct kunit *test = bed->test;
-	struct scsi_device *sdev = s->sdev;
+	struct scsi_device *sdev = spec->other_lun ? s->other_sdev : s->sdev;
 	struct test_cmd *cmd;
 
 	cmd = kunit_kzalloc(test, sizeof(*cmd), GFP_KERNEL);

@@ -115,8 +115,9 @@ void fake_cq_kick(struct fake_cq *cq)
 	bool pending;
 
 	spin_lock_irqsave(&hca->lock, flags);
-	pending = cq->event_pending;
-	cq->event_pending = false;
+	pending = cq->event_pending && !hca->hold_events;
+	if (pending)
+		cq->event_pending = false;
 	spin_unlock_irqrestore(&hca->lock, flags);
 	if (!pending)
 		return;

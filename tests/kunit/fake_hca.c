@@ -3,6 +3,7 @@
  * The fake HCA itself: made for one test, and destroyed with it. Destroying
  * counts what the ULP has left behind and fails the test for each complaint.
  */
+#include <linux/delay.h>
 #include <linux/etherdevice.h>
 #include <net/addrconf.h>
 
@@ -47,13 +48,15 @@ unsigned int fake_hca_take_complaints(struct fake_hca *hca)
 /*
  * fake_verb_fails - count a call, and say whether it is the one to fail
  *
- * Context: any.
+ * Context: any; process if a test has made the verb slow.
  */
 bool fake_verb_fails(struct fake_hca *hca, enum fake_verb verb)
 {
 	int call = atomic_inc_return(&hca->calls);
 	int verb_call = atomic_inc_return(&hca->verb_calls[verb]);
 
+	if (hca->slow_verb[verb])
+		msleep(hca->slow_verb[verb]);
 	return call == hca->fail_call || verb_call == hca->fail_verb[verb];
 }
 
@@ -311,4 +314,26 @@ void fake_hca_port_event(struct fake_hca *hca, enum ib_event_type type)
 	};
 
 	ib_dispatch_event(&event);
+}
+
+/*
+ * fake_hca_event - an event of any port, past the RDMA core's cache
+ *
+ * The core passes on nothing of a port that the device does not have, and of a
+ * change of GIDs only what it has seen change.
+ */
+void fake_hca_event(struct fake_hca *hca, u32 port, enum ib_event_type type)
+{
+	struct ib_device *ib = &hca->ib;
+	struct ib_event event = {
+		.device = ib,
+		.element.port_num = port,
+		.event = type,
+	};
+	struct ib_event_handler *handler;
+
+	down_read(&ib->event_handler_rwsem);
+	list_for_each_entry(handler, &ib->event_handler_list, list)
+		handler->handler(handler, &event);
+	up_read(&ib->event_handler_rwsem);
 }

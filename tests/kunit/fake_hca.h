@@ -270,7 +270,9 @@ struct fake_hca {
 	bool			hold_connects;		/* else accepted at once */
 	bool			hold_close;		/* else our close is answered */
 	bool			allow_undrained;
+	bool			hold_events;		/* of the CQs: late interrupts */
 	bool			port_down;		/* as query_port says it */
+	bool			short_map;		/* MAP_MR fails by taking less */
 	bool			hostile_peer;		/* invalidates any key */
 	u16			apptag;			/* insisted on, asked or not */
 	const void		*accept_data;
@@ -284,6 +286,7 @@ struct fake_hca {
 	atomic_t		verb_calls[FAKE_NR_VERBS];
 	int			fail_verb[FAKE_NR_VERBS];
 	int			fail_send_wr;		/* nth WR of the next lists */
+	unsigned int		slow_verb[FAKE_NR_VERBS]; /* ms; of those that may sleep */
 
 	unsigned int		n_complaints;
 	char			complaint[8][160];
@@ -315,6 +318,7 @@ struct fake_hca *fake_hca_create(struct kunit *test,
 void fake_hca_destroy(struct fake_hca *hca);
 void fake_hca_unplug(struct fake_hca *hca);
 void fake_hca_port_event(struct fake_hca *hca, enum ib_event_type event);
+void fake_hca_event(struct fake_hca *hca, u32 port, enum ib_event_type event);
 bool fake_verb_fails(struct fake_hca *hca, enum fake_verb verb);
 __printf(2, 3) void fake_complain(struct fake_hca *hca, const char *fmt, ...);
 unsigned int fake_hca_take_complaints(struct fake_hca *hca);
@@ -393,6 +397,7 @@ extern const struct ib_device_ops fake_send_ops;
 void fake_qp_run(struct fake_qp *qp);
 bool fake_qp_complete(struct fake_qp *qp, enum ib_wc_status status);
 unsigned int fake_qp_complete_all(struct fake_qp *qp);
+void fake_qp_lose(struct fake_qp *qp);
 
 /* fake_recv.c */
 extern const struct ib_device_ops fake_recv_ops;

@@ -241,6 +241,20 @@ unsigned int fake_qp_complete_all(struct fake_qp *qp)
 	return n;
 }
 
+/* A broken device: of what is in the send queue, no completion will ever come. */
+void fake_qp_lose(struct fake_qp *qp)
+{
+	struct fake_wr *wr, *next;
+	unsigned long flags;
+
+	spin_lock_irqsave(&qp->hca->lock, flags);
+	list_for_each_entry_safe(wr, next, &qp->sq, node) {
+		list_del(&wr->node);
+		kfree(wr);
+	}
+	spin_unlock_irqrestore(&qp->hca->lock, flags);
+}
+
 /* An integrity registration is four: both lists, and a state for each domain. */
 static unsigned int fake_wr_slots(enum ib_wr_opcode opcode)
 {

@@ -222,6 +222,54 @@ static void statistics_count_what_was_moved(struct kunit *test)
 				 admin_custom(before, "registrations"));
 }
 
+/* Reads of 8 KiB: what the target says is missing was not moved. */
+static const struct residual_case {
+	const char	*desc;
+	u8		flags;
+	u32		residual;
+	u64		moved;
+} residual_cases[] = {
+	{ "nothing missing", 0, 4096, 8192 },
+	{ "half of it missing", ISCSI_FLAG_CMD_UNDERFLOW, 4096, 4096 },
+	{ "all of it missing", ISCSI_FLAG_CMD_UNDERFLOW, 8192, 0 },
+	{ "more than all of it missing", ISCSI_FLAG_CMD_UNDERFLOW, 8193, 0 },
+	{ "there was more", ISCSI_FLAG_CMD_OVERFLOW, 4096, 8192 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(residual, residual_cases, desc);
+
+static void residuals_are_not_counted(struct kunit *test)
+{
+	const struct residual_case *c = test->param_value;
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct iscsi_stats *stats;
+	struct test_cmd *cmd;
+	struct fake_pdu *pdu;
+	u64 before;
+
+	stats = kunit_kzalloc(test, struct_size(stats, custom,
+						ISCSI_STATS_CUSTOM_MAX),
+			      GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, stats);
+	KUNIT_ASSERT_EQ(test, iscsid_get_stats(bed->iscsid, s->sid, stats), 0);
+	before = admin_custom(stats, "read_bytes");
+	bed->target->hold = true;
+	cmd = cmd_submit(s, &(struct cmd_spec) { .len = 8192 });
+	pdu = bed_next_pdu(bed, s->qp, ISCSI_OP_SCSI_CMD);
+	target_send(bed->target, s->qp, &(struct iscsi_scsi_rsp) {
+		.opcode = ISCSI_OP_SCSI_CMD_RSP,
+		.flags = ISCSI_FLAG_CMD_FINAL | c->flags,
+		.itt = pdu_hdr(pdu)->itt,
+		.residual_count = cpu_to_be32(c->residual),
+	}, NULL, 0, target_key(pdu));
+	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
+	KUNIT_ASSERT_EQ(test, iscsid_get_stats(bed->iscsid, s->sid, stats), 0);
+	KUNIT_EXPECT_EQ(test, admin_custom(stats, "read_bytes") - before,
+			c->moved);
+	KUNIT_EXPECT_EQ(test, stats->rxdata_octets, before + c->moved);
+}
+
 /* iSER has no digests: RFC 7145, 5.1 and 6.1 */
 static void digests_are_refused(struct kunit *test)
 {
@@ -292,6 +340,7 @@ static struct kunit_case ib_iser_admin_cases[] = {
 	KUNIT_CASE(blocking_connect_returns_why_not),
 	KUNIT_CASE(session_tells_its_portal),
 	KUNIT_CASE(statistics_count_what_was_moved),
+	KUNIT_CASE_PARAM(residuals_are_not_counted, residual_gen_params),
 	KUNIT_CASE(digests_are_refused),
 	KUNIT_CASE(nothing_goes_on_before_the_connect),
 	KUNIT_CASE(destroying_without_a_stop_frees_all),

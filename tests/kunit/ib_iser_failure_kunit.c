@@ -109,11 +109,14 @@ static const struct failure_case {
 	const char		*desc;
 	enum fake_verb		verb;
 	bool			write;
+	bool			short_map;
 } failure_cases[] = {
 	{ "read, DMA mapping fails",	FAKE_DMA_MAP,	false },
 	{ "write, DMA mapping fails",	FAKE_DMA_MAP,	true },
 	{ "read, MR mapping fails",	FAKE_MAP_MR,	false },
 	{ "write, MR mapping fails",	FAKE_MAP_MR,	true },
+	{ "read, MR maps less than it is given", FAKE_MAP_MR, false, true },
+	{ "write, MR maps less than it is given", FAKE_MAP_MR, true, true },
 	{ "read, post fails",		FAKE_POST_SEND,	false },
 	{ "write, post fails",		FAKE_POST_SEND,	true },
 };
@@ -128,6 +131,7 @@ static void io_path_retries(struct kunit *test)
 	struct cmd_spec spec = { .len = 20480, .write = c->write };
 	struct test_cmd *cmd;
 
+	bed->hca->short_map = c->short_map;
 	bed->hca->fail_verb[c->verb] =
 		atomic_read(&bed->hca->verb_calls[c->verb]) + 1;
 	cmd = cmd_submit(s, &spec);
@@ -185,6 +189,7 @@ static const struct connect_case {
 	{ "reset",			-ECONNRESET,	-ECONNREFUSED },
 	{ "unreachable",		-ETIMEDOUT,	-ETIMEDOUT },
 	{ "failed on this side",	-EPROTO,	-EPROTO },
+	{ "failed, and no errno",	5,		-EHOSTUNREACH },
 };
 
 KUNIT_ARRAY_PARAM_DESC(connect, connect_cases, desc);

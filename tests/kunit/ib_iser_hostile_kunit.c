@@ -198,6 +198,25 @@ static void connection_fails_once_session_goes_on(struct kunit *test)
 	cmd_expect_good(cmd_submit(s, &read));
 }
 
+/* Full feature phase begins with a Login Response, and that with a login. */
+static void target_speaks_first(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, NULL);
+	struct iscsi_nopin ping = {
+		.opcode = ISCSI_OP_NOOP_IN,
+		.flags = ISCSI_FLAG_CMD_FINAL,
+		.itt = RESERVED_ITT,
+		.ttt = ISCSI_RESERVED_TAG,
+	};
+
+	session_connect(s);
+	KUNIT_EXPECT_EQ(test, 0, target_send(bed->target, s->qp, &ping, NULL, 0,
+					     0));
+	bed_settle();
+	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), -EPROTO);
+}
+
 /* response | the same once more: libiscsi knows the task no longer */
 static void second_response_fails_connection(struct kunit *test)
 {
@@ -222,6 +241,7 @@ static void second_response_fails_connection(struct kunit *test)
 static struct kunit_case ib_iser_hostile_cases[] = {
 	KUNIT_CASE_PARAM(connection_fails_once_session_goes_on,
 			 hostile_gen_params),
+	KUNIT_CASE(target_speaks_first),
 	KUNIT_CASE(second_response_fails_connection),
 	{}
 };

@@ -155,6 +155,8 @@ static u32 pi_one_good(struct session *s)
 		.len = 4096,
 	});
 	pi_submit(cmd);
+	/* it may have to be tried again */
+	bed_settle();
 	pdu = bed_next_pdu(s->bed, s->qp, ISCSI_OP_SCSI_CMD);
 	pi_serve(cmd, s->qp, pdu);
 	KUNIT_EXPECT_EQ(s->bed->test, target_respond(s->bed->target, s->qp, pdu), 0);
@@ -301,10 +303,9 @@ static void sense_of_the_target_is_kept(struct kunit *test)
 	pi_expect_region_usable(s, target_key(pdu));
 }
 
-/* Data of unknown integrity is bad data, from its first block on. */
-static void unknown_status_is_an_error(struct kunit *test)
+/* A read whose status cannot be had; returns its key. */
+static u32 pi_lose_status(struct session *s)
 {
-	struct session *s = pi_session(test, false, 512);
 	struct fake_hca *hca = s->bed->hca;
 	struct fake_pdu *pdu;
 	struct pi_cmd *cmd;
@@ -313,9 +314,39 @@ static void unknown_status_is_an_error(struct kunit *test)
 	pi_serve(cmd, s->qp, pdu);
 	hca->fail_verb[FAKE_CHECK_MR] =
 		atomic_read(&hca->verb_calls[FAKE_CHECK_MR]) + 1;
-	KUNIT_EXPECT_EQ(test, target_respond(s->bed->target, s->qp, pdu), 0);
+	KUNIT_EXPECT_EQ(s->bed->test, 0,
+			target_respond(s->bed->target, s->qp, pdu));
 	pi_expect_sense(cmd, GUARD_FAILED, cmd->lba);
-	pi_expect_region_usable(s, target_key(pdu));
+	return target_key(pdu);
+}
+
+/* Data of unknown integrity is bad data, from its first block on. */
+static void unknown_status_is_an_error(struct kunit *test)
+{
+	struct session *s = pi_session(test, false, 512);
+
+	pi_expect_region_usable(s, pi_lose_status(s));
+}
+
+/* Before the region is used again, its status is asked for: refused once more. */
+static void unknown_status_costs_the_next_command_a_retry(struct kunit *test)
+{
+	struct session *s = pi_session(test, false, 512);
+	atomic_t *calls = &s->bed->hca->verb_calls[FAKE_CHECK_MR];
+	int i, n;
+	u32 key;
+
+	/* how many commands it takes until then */
+	key = pi_lose_status(s);
+	n = atomic_read(calls);
+	pi_expect_region_usable(s, key);
+	n = atomic_read(calls) - n - 1;
+	key = pi_lose_status(s);
+	i = atomic_read(calls) + n;
+	s->bed->hca->fail_verb[FAKE_CHECK_MR] = i;
+	while (atomic_read(calls) < i)
+		KUNIT_EXPECT_NE(test, 0, (pi_one_good(s) ^ key) & ~0xff);
+	pi_expect_region_usable(s, key);
 }
 
 /*
@@ -373,6 +404,7 @@ static struct kunit_case ib_iser_pi_error_cases[] = {
 	KUNIT_CASE(second_bad_block_changes_nothing),
 	KUNIT_CASE(sense_of_the_target_is_kept),
 	KUNIT_CASE(unknown_status_is_an_error),
+	KUNIT_CASE(unknown_status_costs_the_next_command_a_retry),
 	KUNIT_CASE(error_of_an_aborted_command_is_forgotten),
 	KUNIT_CASE(both_kinds_share_the_slots),
 	{}

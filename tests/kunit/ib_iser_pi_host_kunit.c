@@ -3,8 +3,7 @@
  * T10 protection and the SCSI host: what it says that it can do, on each kind of
  * device, and what becomes of immediate and unsolicited data.
  */
-#include <linux/kmsg_dump.h>
-
+#include "admin.h"
 #include "bed_pi.h"
 
 #define DIF_1_3	(SHOST_DIF_TYPE1_PROTECTION | SHOST_DIF_TYPE3_PROTECTION)
@@ -79,20 +78,6 @@ static void host_says_what_it_can(struct kunit *test)
 	cmd_expect_good(cmd_submit(s, &write));
 }
 
-/* Lines of the log, from @iter on, that contain @text. */
-static unsigned int pi_count_log(struct kmsg_dump_iter *iter, const char *text)
-{
-	static char line[512];
-	unsigned int n = 0;
-	size_t len;
-
-	while (kmsg_dump_get_line(iter, false, line, sizeof(line) - 1, &len)) {
-		line[len] = 0;
-		n += !!strstr(line, text);
-	}
-	return n;
-}
-
 static void lack_of_protection_is_said_once(struct kunit *test)
 {
 	struct kmsg_dump_iter iter;
@@ -100,13 +85,12 @@ static void lack_of_protection_is_said_once(struct kunit *test)
 	int i;
 
 	KUNIT_ASSERT_EQ(test, bed_set_param(test, "pi_enable", "Y"), 0);
-	kmsg_dump_rewind(&iter);
-	pi_count_log(&iter, "");
+	admin_mark_log(&iter);
 	bed = bed_create(test, NULL);
 	for (i = 0; i < 3; i++)
 		session_close(bed_logged_in(bed, NULL));
 	KUNIT_EXPECT_EQ(test, 1,
-			pi_count_log(&iter, "no T10 protection information"));
+			admin_count_log(&iter, "no T10 protection information"));
 }
 
 static void parameters_have_ranges(struct kunit *test)

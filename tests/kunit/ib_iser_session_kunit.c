@@ -34,6 +34,7 @@ static const struct session_case {
 	{ "two elements in a SEND", { .max_send_sge = 2 } },
 	{ "one completion vector", { .num_comp_vectors = 1 } },
 	{ "a small completion queue", { .max_cqe = 512 } },
+	{ "the shortest queues that will do", { .max_qp_wr = 65 } },
 	{ "no immediate data", {}, { .no_immediate = true } },
 	{ "unsolicited data", {}, { .no_initial_r2t = true } },
 };
@@ -54,18 +55,33 @@ static void session_lives_on_device(struct kunit *test)
 	}
 }
 
-/* A device that the module cannot use says so at ep_poll, or nobody offers it. */
+static const struct unfit_case {
+	const char		*desc;
+	struct fake_hca_config	cfg;
+} unfit_cases[] = {
+	{ "no fast registration", { .no_mem_mgt = true } },
+	{ "page lists of one", { .max_pages = 1 } },
+	{ "one element in a SEND", { .max_send_sge = 1 } },
+	{ "one element in a receive", { .max_recv_sge = 1 } },
+	{ "too few receives", { .max_qp_wr = 32 } },
+	{ "too few sends", { .max_qp_wr = 64 } },
+	{ "too few completions", { .max_cqe = 96 } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(unfit, unfit_cases, desc);
+
+/* A device that the module cannot use says so at ep_poll. */
 static void unfit_device_is_refused(struct kunit *test)
 {
-	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
-		.no_mem_mgt = true });
+	const struct unfit_case *c = test->param_value;
+	struct bed *bed = bed_create(test, &c->cfg);
 	struct session *s = bed_session(bed, NULL);
 	struct sockaddr_storage addr;
 
 	fake_net_portal(&addr, bed->hca->net, false);
 	KUNIT_ASSERT_EQ(test, iscsid_ep_connect(bed->iscsid, &addr, &s->ep), 0);
 	bed_settle();
-	KUNIT_EXPECT_LT(test, iscsid_ep_poll(bed->iscsid, s->ep), 0);
+	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), -EOPNOTSUPP);
 }
 
 /* REQ, PROTOCOL.md 1.4: no zero-based addresses, remote invalidation welcome */
@@ -104,7 +120,7 @@ static void key_works_on_its_connection_only(struct kunit *test)
 static struct kunit_case ib_iser_session_cases[] = {
 	KUNIT_CASE(session_lives_and_leaves_nothing),
 	KUNIT_CASE_PARAM(session_lives_on_device, session_gen_params),
-	KUNIT_CASE(unfit_device_is_refused),
+	KUNIT_CASE_PARAM(unfit_device_is_refused, unfit_gen_params),
 	KUNIT_CASE(request_carries_private_data),
 	KUNIT_CASE(key_works_on_its_connection_only),
 	{}

@@ -87,6 +87,9 @@ static const struct wire_case wire_cases[] = {
 	/* ImmediateData=Yes, InitialR2T=No */
 	{ "immediate and unsolicited", {}, { .no_initial_r2t = true },
 	  { .len = 16384, .write = true }, 0x10, 0x21, 8192, { 8192 } },
+	{ "immediate as far as FirstBurstLength goes", {},
+	  { .no_initial_r2t = true, .first_burst = 8192 },
+	  { .len = 16384, .write = true }, 0x18, 0xa1, 8192, {}, 8192 },
 	{ "immediate, unsolicited and solicited", {},
 	  { .no_initial_r2t = true, .first_burst = 24576 },
 	  { .len = 65536, .write = true }, 0x18, 0x21, 8192, { 8192, 8192 },

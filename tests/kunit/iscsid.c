@@ -196,6 +196,7 @@ int iscsid_ep_disconnect(struct iscsid *d, u64 ep)
 			      NULL, 0);
 }
 
+/* An @ep of 0 is none, as software iSCSI has it. */
 int iscsid_create_session(struct iscsid *d, u64 ep, u16 cmds_max, u32 *sid,
 			  u32 *host_no)
 {
@@ -209,7 +210,10 @@ int iscsid_create_session(struct iscsid *d, u64 ep, u16 cmds_max, u32 *sid,
 	};
 	int ret;
 
-	ret = iscsid_request(d, ISCSI_UEVENT_CREATE_BOUND_SESSION, &ev, NULL, 0);
+	if (!ep)
+		ev.u.c_session = (struct msg_create_session) { 1, cmds_max, 32 };
+	ret = iscsid_request(d, ep ? ISCSI_UEVENT_CREATE_BOUND_SESSION :
+			     ISCSI_UEVENT_CREATE_SESSION, &ev, NULL, 0);
 	if (ret)
 		return ret;
 	*sid = ev.r.c_session_ret.sid;
@@ -362,6 +366,7 @@ int iscsid_set_params(struct iscsid *d, u32 sid,
 		{ ISCSI_PARAM_PDU_INORDER_EN, 1 },
 		{ ISCSI_PARAM_DATASEQ_INORDER_EN, 1 },
 		{ ISCSI_PARAM_ERL, 0 },
+		{ ISCSI_PARAM_DISCOVERY_SESS, params->discovery },
 	};
 	unsigned int i;
 	int ret;
@@ -375,20 +380,27 @@ int iscsid_set_params(struct iscsid *d, u32 sid,
 	return 0;
 }
 
-/* The Login Request into full feature phase, or the one before it. */
-int iscsid_login(struct iscsid *d, u32 sid, bool final)
+/* A Login Request: T, and the stages that it is in and would go on to. */
+int iscsid_login_stage(struct iscsid *d, u32 sid, u8 flags)
 {
 	static const char text[] = "InitiatorName=iqn.2010-04.org.example:kunit";
 	struct iscsi_login_req req = {
 		.opcode = ISCSI_OP_LOGIN | ISCSI_OP_IMMEDIATE,
-		.flags = final ? ISCSI_FLAG_LOGIN_TRANSIT |
-				 ISCSI_OP_PARMS_NEGOTIATION_STAGE << 2 |
-				 ISCSI_FULL_FEATURE_PHASE :
-				 ISCSI_OP_PARMS_NEGOTIATION_STAGE << 2,
+		.flags = flags,
 		.isid = { 0, 2, 0x3d },
 	};
 
 	hton24(req.dlength, sizeof(text));
 	return iscsid_send_pdu(d, sid, (struct iscsi_hdr *)&req, text,
 			       sizeof(text));
+}
+
+/* The Login Request into full feature phase, or the one before it. */
+int iscsid_login(struct iscsid *d, u32 sid, bool final)
+{
+	u8 flags = ISCSI_OP_PARMS_NEGOTIATION_STAGE << 2;
+
+	if (final)
+		flags |= ISCSI_FLAG_LOGIN_TRANSIT | ISCSI_FULL_FEATURE_PHASE;
+	return iscsid_login_stage(d, sid, flags);
 }

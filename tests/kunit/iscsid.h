@@ -65,6 +65,7 @@ int iscsid_set_param(struct iscsid *d, u32 sid, enum iscsi_param param,
 		     const char *value);
 int iscsid_set_params(struct iscsid *d, u32 sid,
 		      const struct iscsid_params *params);
+int iscsid_login_stage(struct iscsid *d, u32 sid, u8 flags);
 int iscsid_login(struct iscsid *d, u32 sid, bool final);
 
 #endif

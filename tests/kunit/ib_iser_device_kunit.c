@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Devices that are slow, late or broken: calls that take long while iscsid gives
+ * up, interrupts that come when all is over, completions that never come or
+ * that nobody asked for, receives that it does not take.
+ */
+#include <linux/delay.h>
+
+#include "admin.h"
+#include "bed.h"
+
+static void device_expect_conn_errors(struct bed *bed, unsigned int n)
+{
+	bed_settle();
+	iscsid_take_events(bed->iscsid);
+	KUNIT_EXPECT_EQ(bed->test, bed->iscsid->n_conn_errors, n);
+}
+
+static void device_expect_nothing_left(struct bed *bed)
+{
+	KUNIT_EXPECT_EQ(bed->test, bed->hca->n_qp, 0);
+	KUNIT_EXPECT_EQ(bed->test, bed->hca->n_mr, 0);
+	KUNIT_EXPECT_EQ(bed->test, bed->hca->n_pd, 0);
+	KUNIT_EXPECT_EQ(bed->test, bed->hca->dma->live, 0);
+}
+
+static void device_disconnect(struct session *s)
+{
+	KUNIT_EXPECT_EQ(s->bed->test, 0,
+			iscsid_ep_disconnect(s->bed->iscsid, s->ep));
+	s->ep = 0;
+}
+
+static void device_stop(struct session *s)
+{
+	KUNIT_EXPECT_EQ(s->bed->test, 0,
+			iscsid_stop_conn(s->bed->iscsid, s->sid,
+					 STOP_CONN_RECOVER));
+}
+
+static void device_expect_relogin(struct session *s)
+{
+	session_connect(s);
+	session_bind(s);
+	session_login(s);
+	if (!s->sdev)
+		session_scan(s);
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 16384 }));
+}
+
+/* REQ would be next, a queue pair takes a second | ep_disconnect */
+static void queue_pair_is_made_for_nobody(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, NULL);
+	unsigned long start = jiffies;
+	struct sockaddr_storage addr;
+
+	bed->hca->slow_verb[FAKE_CREATE_QP] = 1000;
+	fake_net_portal(&addr, bed->hca->net, false);
+	KUNIT_ASSERT_EQ(test, iscsid_ep_connect(bed->iscsid, &addr, &s->ep), 0);
+	bed_settle();
+	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), 0);
+	device_disconnect(s);
+	KUNIT_EXPECT_LE(test, jiffies - start, HZ / 2);
+	msleep(1500);
+	device_expect_nothing_left(bed);
+	KUNIT_EXPECT_EQ(test, bed->hca->n_connects, 0);
+}
+
+/* login, the MRs take a second each | ep_disconnect: the rest is not made */
+static void regions_are_made_for_nobody(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, NULL);
+	unsigned long start = jiffies;
+
+	s->cmds_max = 32;
+	session_connect(s);
+	session_create(s);
+	session_bind(s);
+	bed->hca->slow_verb[FAKE_ALLOC_MR] = 1000;
+	KUNIT_EXPECT_EQ(test, iscsid_login(bed->iscsid, s->sid, false), 0);
+	msleep(2500);
+	device_disconnect(s);
+	device_stop(s);
+	bed_settle();
+	device_expect_nothing_left(bed);
+	KUNIT_EXPECT_LE(test, jiffies - start, 4 * HZ);
+	bed->hca->slow_verb[FAKE_ALLOC_MR] = 0;
+	device_expect_relogin(s);
+}
+
+/* response, whose interrupt is late | ep_disconnect | interrupt | stop */
+static void late_interrupt_completes_nothing(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct fake_qp *qp = s->qp;
+	struct test_cmd *cmd;
+	struct fake_pdu *pdu;
+
+	bed->target->hold = true;
+	cmd = cmd_submit(s, &(struct cmd_spec) { .len = 4096 });
+	pdu = bed_next_pdu(bed, qp, ISCSI_OP_SCSI_CMD);
+	bed->hca->hold_events = true;
+	target_serve(bed->target, qp, pdu);
+	device_disconnect(s);
+	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
+	bed->hca->hold_events = false;
+	fake_qp_kick(qp);
+	bed_settle();
+	device_stop(s);
+	bed->target->hold = false;
+	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
+	device_expect_relogin(s);
+	device_expect_conn_errors(bed, 0);
+}
+
+/*
+ * A read, and the answer to a ping, which nobody answers: the device forgets
+ * both | failure: without a completion they end when the queue pair is gone
+ */
+static void lost_completions_end_with_the_queue_pair(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct iscsi_nopin ping = {
+		.opcode = ISCSI_OP_NOOP_IN,
+		.flags = ISCSI_FLAG_CMD_FINAL,
+		.itt = RESERVED_ITT,
+		.ttt = cpu_to_be32(7),
+	};
+	struct kmsg_dump_iter iter;
+	struct test_cmd *cmd;
+
+	bed->target->hold_all = true;
+	bed->hca->hold_completions = true;
+	cmd = cmd_submit(s, &(struct cmd_spec) { .len = 4096 });
+	target_send(bed->target, s->qp, &ping, NULL, 0, 0);
+	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, 2);
+	fake_qp_lose(s->qp);
+	admin_mark_log(&iter);
+	fake_qp_set_state(s->qp, IB_QPS_ERR);
+	device_expect_conn_errors(bed, 1);
+	KUNIT_EXPECT_EQ(test, 1,
+			admin_count_log(&iter, "did not flush its queues"));
+	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
+	device_expect_nothing_left(bed);
+	bed->target->hold_all = false;
+	bed->hca->hold_completions = false;
+	session_recover(s);
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
+}
+
+/* A completion of the registration in front of a command says nothing new. */
+static void superfluous_completion_is_ignored(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct test_cmd *cmd;
+	struct fake_pdu *pdu;
+	struct fake_wr *reg;
+	unsigned long flags;
+
+	bed->target->hold = true;
+	bed->hca->hold_completions = true;
+	cmd = cmd_submit(s, &(struct cmd_spec) { .len = 4096 });
+	pdu = bed_next_pdu(bed, s->qp, ISCSI_OP_SCSI_CMD);
+	spin_lock_irqsave(&bed->hca->lock, flags);
+	reg = list_first_entry(&s->qp->sq, struct fake_wr, node);
+	KUNIT_EXPECT_EQ(test, reg->opcode, IB_WR_REG_MR);
+	fake_qp_push(s->qp, reg->wr_id, IB_WC_SUCCESS, IB_WC_REG_MR, 0);
+	spin_unlock_irqrestore(&bed->hca->lock, flags);
+	fake_qp_kick(s->qp);
+	device_expect_conn_errors(bed, 0);
+	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
+	bed->hca->hold_completions = false;
+	fake_qp_complete_all(s->qp);
+	target_serve(bed->target, s->qp, pdu);
+	cmd_expect_good(cmd);
+}
+
+/* Receives go back several at a time; when they cannot, there will be none. */
+static void receives_that_are_not_taken_fail_connection(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct fake_hca *hca = bed->hca;
+	unsigned int i;
+
+	hca->fail_verb[FAKE_POST_RECV] =
+		atomic_read(&hca->verb_calls[FAKE_POST_RECV]) + 1;
+	for (i = 0; i < 16 && !bed->iscsid->n_conn_errors; i++) {
+		KUNIT_EXPECT_NE(test, -ETIMEDOUT,
+				cmd_wait(cmd_submit(s, &(struct cmd_spec) {
+					.len = 4096 })));
+		bed_settle();
+		iscsid_take_events(bed->iscsid);
+	}
+	device_expect_conn_errors(bed, 1);
+	session_recover(s);
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
+}
+
+static struct kunit_case ib_iser_device_cases[] = {
+	KUNIT_CASE(queue_pair_is_made_for_nobody),
+	KUNIT_CASE(regions_are_made_for_nobody),
+	KUNIT_CASE(late_interrupt_completes_nothing),
+	KUNIT_CASE(lost_completions_end_with_the_queue_pair),
+	KUNIT_CASE(superfluous_completion_is_ignored),
+	KUNIT_CASE(receives_that_are_not_taken_fail_connection),
+	{}
+};
+
+static struct kunit_suite ib_iser_device_suite = {
+	.name = "ib_iser_device",
+	.test_cases = ib_iser_device_cases,
+};
+
+kunit_test_suite(ib_iser_device_suite);

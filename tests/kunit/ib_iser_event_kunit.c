@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * What a device says about itself, its ports and its queue pairs: the connection
+ * that an event concerns fails at once, all others go on.
+ */
+#include <linux/delay.h>
+
+#include "admin.h"
+#include "bed.h"
+
+#define EVENT_GRACE	"module/ib_iser/parameters/port_down_grace_ms"
+
+static void event_expect_conn_errors(struct bed *bed, unsigned int n)
+{
+	bed_settle();
+	iscsid_take_events(bed->iscsid);
+	KUNIT_EXPECT_EQ(bed->test, bed->iscsid->n_conn_errors, n);
+}
+
+static void event_expect_good_io(struct session *s)
+{
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 16384 }));
+}
+
+/* The connections use port 1. */
+static const struct event_case {
+	const char		*desc;
+	enum ib_event_type	type;
+	u32			port;		/* 0: of the queue pair */
+	bool			fatal;
+} event_cases[] = {
+	{ "the device fails",		IB_EVENT_DEVICE_FATAL, 1, true },
+	{ "the port goes down",		IB_EVENT_PORT_ERR, 1, true },
+	{ "another port goes down",	IB_EVENT_PORT_ERR, 2 },
+	{ "the port comes up",		IB_EVENT_PORT_ACTIVE, 1 },
+	{ "another port comes up",	IB_EVENT_PORT_ACTIVE, 2 },
+	{ "other GIDs, ours is there",	IB_EVENT_GID_CHANGE, 1 },
+	{ "other GIDs on another port",	IB_EVENT_GID_CHANGE, 2 },
+	{ "another LID",		IB_EVENT_LID_CHANGE, 1 },
+	{ "another subnet manager",	IB_EVENT_SM_CHANGE, 1 },
+	{ "QP fatal",			IB_EVENT_QP_FATAL, 0, true },
+	{ "QP request error",		IB_EVENT_QP_REQ_ERR, 0, true },
+	{ "QP access error",		IB_EVENT_QP_ACCESS_ERR, 0, true },
+	{ "QP communication established", IB_EVENT_COMM_EST },
+	{ "QP send queue drained",	IB_EVENT_SQ_DRAINED },
+	{ "QP last WQE reached",	IB_EVENT_QP_LAST_WQE_REACHED },
+};
+
+KUNIT_ARRAY_PARAM_DESC(event, event_cases, desc);
+
+static void event_concerns_a_connection_or_not(struct kunit *test)
+{
+	const struct event_case *c = test->param_value;
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+
+	if (c->port)
+		fake_hca_event(bed->hca, c->port, c->type);
+	else
+		fake_qp_event(s->qp, c->type);
+	event_expect_conn_errors(bed, c->fatal);
+	if (c->fatal)
+		session_recover(s);
+	event_expect_good_io(s);
+	event_expect_conn_errors(bed, c->fatal);
+}
+
+static void event_restore(void *data)
+{
+	admin_write(EVENT_GRACE, "0");
+}
+
+static struct bed *event_grace_bed(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+
+	KUNIT_ASSERT_EQ(test, admin_write(EVENT_GRACE, "1000"), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, event_restore,
+							NULL), 0);
+	return bed;
+}
+
+/* port error | another port comes up | the grace is over: failed */
+static void grace_is_of_one_port(struct kunit *test)
+{
+	struct bed *bed = event_grace_bed(test);
+
+	bed_logged_in(bed, NULL);
+	bed->hca->port_down = true;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
+	bed_settle();
+	fake_hca_event(bed->hca, 2, IB_EVENT_PORT_ACTIVE);
+	event_expect_conn_errors(bed, 0);
+	msleep(1500);
+	event_expect_conn_errors(bed, 1);
+}
+
+/* port error | the port is up again, and nobody says so | the grace is over */
+static void port_is_asked_when_the_grace_is_over(struct kunit *test)
+{
+	struct bed *bed = event_grace_bed(test);
+	struct session *s = bed_logged_in(bed, NULL);
+
+	fake_hca_event(bed->hca, 1, IB_EVENT_PORT_ERR);
+	msleep(2000);
+	event_expect_conn_errors(bed, 0);
+	event_expect_good_io(s);
+}
+
+/* ep_disconnect | port error | the grace is over | stop: nobody is told */
+static void grace_is_for_connections_that_are_up(struct kunit *test)
+{
+	struct bed *bed = event_grace_bed(test);
+	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
+		.recovery_tmo = 60 });
+
+	iscsid_ep_disconnect(bed->iscsid, s->ep);
+	s->ep = 0;
+	bed->hca->port_down = true;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
+	msleep(2000);
+	event_expect_conn_errors(bed, 0);
+	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
+						  STOP_CONN_RECOVER));
+	bed_settle();
+	KUNIT_EXPECT_EQ(test, bed->hca->n_qp, 0);
+	bed->hca->port_down = false;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ACTIVE);
+	bed_settle();
+	session_connect(s);
+	session_bind(s);
+	session_login(s);
+	event_expect_good_io(s);
+}
+
+/*
+ * A device that iSER cannot use goes while an endpoint leads to it: the removal
+ * waits for the CM's id, and iscsid may be dead.
+ */
+static void unfit_device_goes_away(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
+		.no_mem_mgt = true });
+	struct session *s = bed_session(bed, NULL);
+	unsigned long start = jiffies;
+	struct sockaddr_storage addr;
+
+	fake_net_portal(&addr, bed->hca->net, false);
+	KUNIT_ASSERT_EQ(test, iscsid_ep_connect(bed->iscsid, &addr, &s->ep), 0);
+	bed_settle();
+	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), -EOPNOTSUPP);
+	fake_hca_unplug(bed->hca);
+	KUNIT_EXPECT_LE(test, jiffies - start, HZ);
+	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, iscsid_ep_disconnect(bed->iscsid, s->ep), 0);
+	s->ep = 0;
+}
+
+static struct kunit_case ib_iser_event_cases[] = {
+	KUNIT_CASE_PARAM(event_concerns_a_connection_or_not, event_gen_params),
+	KUNIT_CASE(grace_is_of_one_port),
+	KUNIT_CASE(port_is_asked_when_the_grace_is_over),
+	KUNIT_CASE(grace_is_for_connections_that_are_up),
+	KUNIT_CASE(unfit_device_goes_away),
+	{}
+};
+
+static struct kunit_suite ib_iser_event_suite = {
+	.name = "ib_iser_event",
+	.test_cases = ib_iser_event_cases,
+};
+
+kunit_test_suite(ib_iser_event_suite);
