@@ -63,6 +63,6 @@ sanitize: lab
 check: lab
 	@rm -rf $(REPORTS)
 	-@$(MAKE) --no-print-directory static
-	-@$(MAKE) --no-print-directory kunit
+	-@$(MAKE) --no-print-directory coverage
 	-@$(MAKE) --no-print-directory lab-check
-	@$(LAB)/tally $(REPORTS)/static.json $(REPORTS)/kunit.log $(REPORTS)/lab.json
+	@$(LAB)/tally $(REPORTS)/static.json $(REPORTS)/kunit.log $(REPORTS)/coverage.log $(REPORTS)/lab.json
