@@ -587,6 +587,7 @@ static int iser_cm_handler(struct rdma_cm_id *id, struct rdma_cm_event *event)
 		/*
 		 * Answers the peer, and flushes. A peer that hangs up after its
 		 * Login Response may never have acknowledged the request.
+		 * Waits for nothing: the connection has been established.
 		 */
 		rdma_disconnect(id);
 		break;

@@ -19,6 +19,23 @@ void bed_settle(void)
 	msleep(30);
 }
 
+/* The HCA has nothing of the module's; what the MAD layer has does not count. */
+void bed_expect_nothing_left(struct bed *bed)
+{
+	KUNIT_EXPECT_EQ(bed->test, bed->hca->n_qp, 0);
+	KUNIT_EXPECT_EQ(bed->test, bed->hca->n_mr, 0);
+	KUNIT_EXPECT_EQ(bed->test, bed->hca->n_pd, 0);
+	KUNIT_EXPECT_EQ(bed->test, bed->hca->dma->live, 0);
+}
+
+/* iscsid has been told of @n failures so far. */
+void bed_expect_conn_errors(struct bed *bed, unsigned int n)
+{
+	bed_settle();
+	iscsid_take_events(bed->iscsid);
+	KUNIT_EXPECT_EQ(bed->test, bed->iscsid->n_conn_errors, n);
+}
+
 static void session_put_scsi(struct session *s)
 {
 	if (s->sdev)

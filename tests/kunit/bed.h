@@ -64,6 +64,8 @@ struct test_cmd {
 struct bed *bed_create(struct kunit *test, const struct fake_hca_config *cfg);
 void bed_replug(struct bed *bed);
 void bed_settle(void);
+void bed_expect_nothing_left(struct bed *bed);
+void bed_expect_conn_errors(struct bed *bed, unsigned int n);
 
 /* steps of a session; each asserts that it succeeds */
 struct session *bed_session(struct bed *bed, const struct iscsid_params *params);

@@ -56,13 +56,6 @@ static void control_expect_pdus(struct session *s, unsigned int n, u8 opcode)
 		KUNIT_EXPECT_EQ(s->bed->test, d->pdu.opcode, opcode);
 }
 
-static void control_expect_conn_errors(struct session *s, unsigned int n)
-{
-	bed_settle();
-	iscsid_take_events(s->bed->iscsid);
-	KUNIT_EXPECT_EQ(s->bed->test, s->bed->iscsid->n_conn_errors, n);
-}
-
 /* A session that has forgotten what iscsid was told so far. */
 static struct session *control_session(struct kunit *test)
 {
@@ -120,7 +113,7 @@ static void second_response_is_not_kept(struct kunit *test)
 
 	target_serve(s->bed->target, s->qp, pdu);
 	target_serve(s->bed->target, s->qp, pdu);
-	control_expect_conn_errors(s, 1);
+	bed_expect_conn_errors(s->bed, 1);
 	KUNIT_EXPECT_EQ(test, s->bed->iscsid->n_pdus, 0);
 }
 
@@ -172,7 +165,7 @@ static void response_names_the_wrong_task(struct kunit *test)
 			((__force u32)pdu_hdr(pdu)->itt | c->change), 0, 0);
 	/* a Login Response is one to the task of login and text, until it is sent */
 	fake_qp_complete_all(s->qp);
-	control_expect_conn_errors(s, 1);
+	bed_expect_conn_errors(s->bed, 1);
 	KUNIT_EXPECT_EQ(test, s->bed->iscsid->n_pdus, 0);
 }
 
@@ -214,7 +207,7 @@ static void long_text_arrives_whole(struct kunit *test)
 							 pdu_hdr(pdu)->itt,
 							 c->ahs, c->len));
 		if (c->refused) {
-			control_expect_conn_errors(s, 1);
+			bed_expect_conn_errors(s->bed, 1);
 			return;
 		}
 		control_expect_pdus(s, n, ISCSI_OP_TEXT_RSP);
@@ -223,7 +216,7 @@ static void long_text_arrives_whole(struct kunit *test)
 			wrong += d->pdu_data[i] != target_byte(c->len, i);
 		KUNIT_EXPECT_EQ(test, wrong, 0);
 	}
-	control_expect_conn_errors(s, 0);
+	bed_expect_conn_errors(s->bed, 0);
 }
 
 /*
@@ -242,7 +235,7 @@ static void two_long_texts_meet(struct kunit *test)
 	control_deliver(s, ISCSI_OP_ASYNC_EVENT, RESERVED_ITT, 0, 2000);
 	control_expect_pdus(s, 1, ISCSI_OP_ASYNC_EVENT);
 	fake_qp_complete_all(s->qp);
-	control_expect_conn_errors(s, 1);
+	bed_expect_conn_errors(s->bed, 1);
 	KUNIT_EXPECT_EQ(test, s->bed->iscsid->n_pdus, 1);
 }
 
@@ -282,7 +275,7 @@ static void pings_find_room_where_commands_do_not(struct kunit *test)
 	}
 	for (i = 0; i < ARRAY_SIZE(cmd); i++)
 		cmd_expect_good(cmd[i]);
-	control_expect_conn_errors(s, 0);
+	bed_expect_conn_errors(s->bed, 0);
 }
 
 /* Reject carries the header that it is about, RFC 7143 section 11.17. */
@@ -310,10 +303,10 @@ static void rejected_ping_ends_once(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, control_send(s, ISCSI_OP_NOOP_OUT, 0), 0);
 	pdu = bed_next_pdu(s->bed, s->qp, ISCSI_OP_NOOP_OUT);
 	control_reject(s, pdu_hdr(pdu));
-	control_expect_conn_errors(s, 0);
+	bed_expect_conn_errors(s->bed, 0);
 	control_expect_pdus(s, 1, ISCSI_OP_NOOP_OUT | ISCSI_OP_IMMEDIATE);
 	control_reject(s, pdu_hdr(pdu));
-	control_expect_conn_errors(s, 1);
+	bed_expect_conn_errors(s->bed, 1);
 }
 
 /* The answer to a ping of the target's is rejected: libiscsi sends it again. */
@@ -332,7 +325,7 @@ static void rejected_answer_is_sent_again(struct kunit *test)
 	control_reject(s, &nopout);
 	pdu = bed_next_pdu(s->bed, s->qp, ISCSI_OP_NOOP_OUT);
 	KUNIT_EXPECT_EQ(test, be32_to_cpu(pdu_hdr(pdu)->ttt), 7);
-	control_expect_conn_errors(s, 0);
+	bed_expect_conn_errors(s->bed, 0);
 }
 
 /* The target hangs up: worth a line in the log, but for after a logout. */
@@ -379,7 +372,7 @@ static void discovery_session_asks_for_targets(struct kunit *test)
 	control_expect_pdus(s, 1, ISCSI_OP_TEXT_RSP);
 	KUNIT_EXPECT_EQ(test, control_send(s, ISCSI_OP_LOGOUT, 0), 0);
 	control_expect_pdus(s, 2, ISCSI_OP_LOGOUT_RSP);
-	control_expect_conn_errors(s, 0);
+	bed_expect_conn_errors(s->bed, 0);
 }
 
 /* unplugged | text, ping: refused */

@@ -9,21 +9,6 @@
 #include "admin.h"
 #include "bed.h"
 
-static void device_expect_conn_errors(struct bed *bed, unsigned int n)
-{
-	bed_settle();
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(bed->test, bed->iscsid->n_conn_errors, n);
-}
-
-static void device_expect_nothing_left(struct bed *bed)
-{
-	KUNIT_EXPECT_EQ(bed->test, bed->hca->n_qp, 0);
-	KUNIT_EXPECT_EQ(bed->test, bed->hca->n_mr, 0);
-	KUNIT_EXPECT_EQ(bed->test, bed->hca->n_pd, 0);
-	KUNIT_EXPECT_EQ(bed->test, bed->hca->dma->live, 0);
-}
-
 static void device_disconnect(struct session *s)
 {
 	KUNIT_EXPECT_EQ(s->bed->test, 0,
@@ -64,7 +49,7 @@ static void queue_pair_is_made_for_nobody(struct kunit *test)
 	device_disconnect(s);
 	KUNIT_EXPECT_LE(test, jiffies - start, HZ / 2);
 	msleep(1500);
-	device_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 	KUNIT_EXPECT_EQ(test, bed->hca->n_connects, 0);
 }
 
@@ -85,7 +70,7 @@ static void regions_are_made_for_nobody(struct kunit *test)
 	device_disconnect(s);
 	device_stop(s);
 	bed_settle();
-	device_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 	KUNIT_EXPECT_LE(test, jiffies - start, 4 * HZ);
 	bed->hca->slow_verb[FAKE_ALLOC_MR] = 0;
 	device_expect_relogin(s);
@@ -114,7 +99,7 @@ static void late_interrupt_completes_nothing(struct kunit *test)
 	bed->target->hold = false;
 	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
 	device_expect_relogin(s);
-	device_expect_conn_errors(bed, 0);
+	bed_expect_conn_errors(bed, 0);
 }
 
 /*
@@ -142,11 +127,11 @@ static void lost_completions_end_with_the_queue_pair(struct kunit *test)
 	fake_qp_lose(s->qp);
 	admin_mark_log(&iter);
 	fake_qp_set_state(s->qp, IB_QPS_ERR);
-	device_expect_conn_errors(bed, 1);
+	bed_expect_conn_errors(bed, 1);
 	KUNIT_EXPECT_EQ(test, 1,
 			admin_count_log(&iter, "did not flush its queues"));
 	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
-	device_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 	bed->target->hold_all = false;
 	bed->hca->hold_completions = false;
 	session_recover(s);
@@ -173,7 +158,7 @@ static void superfluous_completion_is_ignored(struct kunit *test)
 	fake_qp_push(s->qp, reg->wr_id, IB_WC_SUCCESS, IB_WC_REG_MR, 0);
 	spin_unlock_irqrestore(&bed->hca->lock, flags);
 	fake_qp_kick(s->qp);
-	device_expect_conn_errors(bed, 0);
+	bed_expect_conn_errors(bed, 0);
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	bed->hca->hold_completions = false;
 	fake_qp_complete_all(s->qp);
@@ -198,7 +183,7 @@ static void receives_that_are_not_taken_fail_connection(struct kunit *test)
 		bed_settle();
 		iscsid_take_events(bed->iscsid);
 	}
-	device_expect_conn_errors(bed, 1);
+	bed_expect_conn_errors(bed, 1);
 	session_recover(s);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
 }

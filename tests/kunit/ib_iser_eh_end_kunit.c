@@ -40,13 +40,6 @@ static struct iscsi_task *eh_hold_task(struct test_cmd *cmd)
 	return task;
 }
 
-static void eh_expect_conn_errors(struct session *s, unsigned int n)
-{
-	bed_settle();
-	iscsid_take_events(s->bed->iscsid);
-	KUNIT_EXPECT_EQ(s->bed->test, s->bed->iscsid->n_conn_errors, n);
-}
-
 static void eh_expect_relogin(struct session *s)
 {
 	s->bed->hca->hold_completions = false;
@@ -99,7 +92,7 @@ static void abort_waits_beyond_the_connection(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, cmd_is_done(cmd));
 	eh_expect_relogin(s);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
-	eh_expect_conn_errors(s, 0);
+	bed_expect_conn_errors(s->bed, 0);
 }
 
 /*
@@ -122,11 +115,11 @@ static void abort_gives_up_without_a_connection(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	iscsi_put_task(task);
 	/* libiscsi's own, for the reset of the session */
-	eh_expect_conn_errors(s, 1);
+	bed_expect_conn_errors(s->bed, 1);
 	eh_expect_relogin(s);
 	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
-	eh_expect_conn_errors(s, 1);
+	bed_expect_conn_errors(s->bed, 1);
 }
 
 /* timeout | ABORT TASK succeeds, its SEND does not complete | no session */
@@ -167,9 +160,9 @@ static void target_reset_gives_up_on_device(struct kunit *test)
 	cmd = eh_submit(s, false, &pdu);
 	msleep(5000);
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
-	eh_expect_conn_errors(s, 0);
+	bed_expect_conn_errors(s->bed, 0);
 	msleep(5000);
-	eh_expect_conn_errors(s, 1);
+	bed_expect_conn_errors(s->bed, 1);
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	s->bed->hca->hold_completions = false;
 	s->bed->target->hold = false;
@@ -209,7 +202,7 @@ static void lun_reset_covers_one_lun(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, 2, s->bed->target->n_tmfs
 				 [ISCSI_TM_FUNC_LOGICAL_UNIT_RESET]);
-	eh_expect_conn_errors(s, 0);
+	bed_expect_conn_errors(s->bed, 0);
 	s->bed->target->hold = false;
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) {

@@ -10,13 +10,6 @@
 
 #define EVENT_GRACE	"module/ib_iser/parameters/port_down_grace_ms"
 
-static void event_expect_conn_errors(struct bed *bed, unsigned int n)
-{
-	bed_settle();
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(bed->test, bed->iscsid->n_conn_errors, n);
-}
-
 static void event_expect_good_io(struct session *s)
 {
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 16384 }));
@@ -58,11 +51,11 @@ static void event_concerns_a_connection_or_not(struct kunit *test)
 		fake_hca_event(bed->hca, c->port, c->type);
 	else
 		fake_qp_event(s->qp, c->type);
-	event_expect_conn_errors(bed, c->fatal);
+	bed_expect_conn_errors(bed, c->fatal);
 	if (c->fatal)
 		session_recover(s);
 	event_expect_good_io(s);
-	event_expect_conn_errors(bed, c->fatal);
+	bed_expect_conn_errors(bed, c->fatal);
 }
 
 static void event_restore(void *data)
@@ -90,9 +83,9 @@ static void grace_is_of_one_port(struct kunit *test)
 	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
 	bed_settle();
 	fake_hca_event(bed->hca, 2, IB_EVENT_PORT_ACTIVE);
-	event_expect_conn_errors(bed, 0);
+	bed_expect_conn_errors(bed, 0);
 	msleep(1500);
-	event_expect_conn_errors(bed, 1);
+	bed_expect_conn_errors(bed, 1);
 }
 
 /* port error | the port is up again, and nobody says so | the grace is over */
@@ -103,7 +96,7 @@ static void port_is_asked_when_the_grace_is_over(struct kunit *test)
 
 	fake_hca_event(bed->hca, 1, IB_EVENT_PORT_ERR);
 	msleep(2000);
-	event_expect_conn_errors(bed, 0);
+	bed_expect_conn_errors(bed, 0);
 	event_expect_good_io(s);
 }
 
@@ -119,7 +112,7 @@ static void grace_is_for_connections_that_are_up(struct kunit *test)
 	bed->hca->port_down = true;
 	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
 	msleep(2000);
-	event_expect_conn_errors(bed, 0);
+	bed_expect_conn_errors(bed, 0);
 	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
 						  STOP_CONN_RECOVER));
 	bed_settle();

@@ -153,6 +153,9 @@ static void post_that_fails_part_way_fails_connection(struct kunit *test)
 
 	bed->hca->fail_send_wr = 2;
 	cmd = cmd_submit(s, &(struct cmd_spec) { .len = 20480 });
+	/* SCSI has not got it back as one that could not be sent. */
+	KUNIT_EXPECT_EQ(test, 0,
+			atomic_read(&scsi_target(s->sdev)->target_blocked));
 	bed_settle();
 	iscsid_take_events(bed->iscsid);
 	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 1);

@@ -25,24 +25,6 @@ static const struct loss_case {
 
 KUNIT_ARRAY_PARAM_DESC(loss, loss_cases, desc);
 
-static void loss_expect_nothing_left(struct bed *bed)
-{
-	struct fake_hca *hca = bed->hca;
-	struct kunit *test = bed->test;
-
-	KUNIT_EXPECT_EQ(test, hca->n_qp, 0);
-	KUNIT_EXPECT_EQ(test, hca->n_mr, 0);
-	KUNIT_EXPECT_EQ(test, hca->n_pd, 0);
-	KUNIT_EXPECT_EQ(test, hca->dma->live, 0);
-}
-
-static void loss_expect_conn_errors(struct bed *bed, unsigned int n)
-{
-	bed_settle();
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(bed->test, bed->iscsid->n_conn_errors, n);
-}
-
 /* Recovers, after which a command that was under way is done again. */
 static void loss_recover(struct session *s, struct test_cmd *cmd)
 {
@@ -85,9 +67,9 @@ static void loss_is_reported_once(struct kunit *test)
 	struct session *s = loss_session(bed, &cmd);
 
 	c->lose(s->qp);
-	loss_expect_conn_errors(bed, 1);
+	bed_expect_conn_errors(bed, 1);
 	loss_recover(s, cmd);
-	loss_expect_conn_errors(bed, 1);
+	bed_expect_conn_errors(bed, 1);
 }
 
 /* Those of them that can come before the connection is up. */
@@ -127,7 +109,7 @@ static void loss_while_connecting_fails_it(struct kunit *test)
 	iscsid_ep_disconnect(bed->iscsid, s->ep);
 	s->ep = 0;
 	bed_settle();
-	loss_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 	bed->hca->hold_connects = false;
 	session_connect(s);
 }
@@ -144,11 +126,11 @@ static void loss_after_disconnect_is_silent(struct kunit *test)
 	iscsid_ep_disconnect(bed->iscsid, s->ep);
 	s->ep = 0;
 	c->lose(qp);
-	loss_expect_conn_errors(bed, 0);
+	bed_expect_conn_errors(bed, 0);
 	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
 						  STOP_CONN_RECOVER));
 	bed_settle();
-	loss_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 }
 
 /* RoCE: REP | RTU, which is lost | the far end gives up: REJ of its REP */
@@ -160,7 +142,7 @@ static void reject_of_what_was_up_is_reported(struct kunit *test)
 	struct session *s = loss_session(bed, &cmd);
 
 	fake_roce_reject(s->qp, IB_CM_REJ_CONSUMER_DEFINED);
-	loss_expect_conn_errors(bed, 1);
+	bed_expect_conn_errors(bed, 1);
 	loss_recover(s, cmd);
 }
 
@@ -178,11 +160,11 @@ static void only_the_own_address_matters(struct kunit *test)
 	struct session *s = loss_session(bed, &cmd);
 
 	KUNIT_ASSERT_EQ(test, fake_net_set_ipv4(netdev, net, true, 9), 0);
-	loss_expect_conn_errors(bed, 0);
+	bed_expect_conn_errors(bed, 0);
 	KUNIT_ASSERT_EQ(test, fake_net_set_ipv4(netdev, net, true, 0), 0);
-	loss_expect_conn_errors(bed, 0);
+	bed_expect_conn_errors(bed, 0);
 	KUNIT_ASSERT_EQ(test, fake_net_set_ipv4(netdev, net, false, 0), 0);
-	loss_expect_conn_errors(bed, 1);
+	bed_expect_conn_errors(bed, 1);
 	KUNIT_ASSERT_EQ(test, fake_net_set_ipv4(netdev, net, false, 1), 0);
 	bed_settle();
 	loss_recover(s, cmd);
@@ -282,7 +264,7 @@ static void removal_waits_for_nobody(struct kunit *test)
 	KUNIT_EXPECT_NE(test, 0, wait_for_completion_timeout(&r->done,
 							     100 * HZ));
 	KUNIT_EXPECT_LE(test, jiffies - start, HZ);
-	loss_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 }
 
 static struct kunit_case ib_iser_loss_cases[] = {

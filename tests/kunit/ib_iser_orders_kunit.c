@@ -82,14 +82,8 @@ static void orders_name_culprit(void *data)
 /* Tasks that an error handler holds have nothing on the device either. */
 static void orders_expect_nothing_left(struct order_bench *b)
 {
-	struct fake_hca *hca = b->bed->hca;
-	struct kunit *test = b->test;
-
-	KUNIT_EXPECT_EQ(test, hca->n_qp, 0);
-	KUNIT_EXPECT_EQ(test, hca->n_mr, 0);
-	KUNIT_EXPECT_EQ(test, hca->n_pd, 0);
-	KUNIT_EXPECT_EQ(test, hca->dma->live, 0);
-	KUNIT_EXPECT_EQ(test, hca->n_complaints, 0);
+	bed_expect_nothing_left(b->bed);
+	KUNIT_EXPECT_EQ(b->test, b->bed->hca->n_complaints, 0);
 }
 
 static void orders_expect_nothing_pinned(struct orders_run *run)

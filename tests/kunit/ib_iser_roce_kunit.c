@@ -17,24 +17,6 @@ static unsigned int roce_sent(struct bed *bed, __be16 attr_id)
 	return bed->hca->n_mads[fake_mad_index(attr_id)];
 }
 
-static void roce_expect_nothing_left(struct bed *bed)
-{
-	struct fake_hca *hca = bed->hca;
-	struct kunit *test = bed->test;
-
-	KUNIT_EXPECT_EQ(test, hca->n_qp, 0);
-	KUNIT_EXPECT_EQ(test, hca->n_mr, 0);
-	KUNIT_EXPECT_EQ(test, hca->n_pd, 0);
-	KUNIT_EXPECT_EQ(test, hca->dma->live, 0);
-}
-
-static void roce_expect_conn_errors(struct bed *bed, unsigned int n)
-{
-	bed_settle();
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(bed->test, bed->iscsid->n_conn_errors, n);
-}
-
 /* A session whose REQ has been sent, and not answered. */
 static struct session *roce_connecting(struct bed *bed)
 {
@@ -100,7 +82,7 @@ static void session_lives_and_says_goodbye(struct kunit *test)
 	bed->iscsid->n_pdus = 0;
 	KUNIT_EXPECT_EQ(test, iscsid_send_pdu(bed->iscsid, s->sid, &logout,
 					      NULL, 0), 0);
-	roce_expect_conn_errors(bed, 0);
+	bed_expect_conn_errors(bed, 0);
 	KUNIT_EXPECT_EQ(test, bed->iscsid->n_pdus, 1);
 	KUNIT_EXPECT_EQ(test, bed->iscsid->pdu.opcode, ISCSI_OP_LOGOUT_RSP);
 	roce_disconnect(s);
@@ -112,7 +94,7 @@ static void session_lives_and_says_goodbye(struct kunit *test)
 					 node)->state);
 	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_DREQ_ATTR_ID), 1);
 	session_close(s);
-	roce_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 }
 
 static const struct roce_reject_case {
@@ -141,7 +123,7 @@ static void rejected_connect_leaves_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), -ECONNREFUSED);
 	roce_disconnect(s);
 	bed_settle();
-	roce_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 	bed->hca->hold_connects = false;
 	session_connect(s);
 }
@@ -163,7 +145,7 @@ static void silent_peer_is_unreachable(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_REQ_ATTR_ID), 16);
 	roce_disconnect(s);
 	bed_settle();
-	roce_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 }
 
 /* REQ | ep_disconnect; the CM tells the far end, and waits for nobody */
@@ -176,7 +158,7 @@ static void disconnect_while_connecting_does_not_block(struct kunit *test)
 	roce_disconnect(s);
 	KUNIT_EXPECT_LE(test, jiffies - start, HZ / 10);
 	bed_settle();
-	roce_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_REJ_ATTR_ID), 1);
 }
 
@@ -194,7 +176,7 @@ static void accept_comes_too_late(struct kunit *test)
 	bed_settle();
 	fake_qp_put(qp);
 	bed_settle();
-	roce_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 }
 
 /* REP | the device refuses RTR, or RTS: the far end is told, and iscsid */
@@ -217,7 +199,7 @@ static void queue_pair_that_does_not_come_up(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_REJ_ATTR_ID), n);
 		roce_disconnect(s);
 		bed_settle();
-		roce_expect_nothing_left(bed);
+		bed_expect_nothing_left(bed);
 	}
 }
 
@@ -228,7 +210,7 @@ static void lost_rtu_is_sent_again(struct kunit *test)
 	struct session *s = bed_logged_in(bed, NULL);
 
 	fake_roce_repeat_rep(s->qp);
-	roce_expect_conn_errors(bed, 0);
+	bed_expect_conn_errors(bed, 0);
 	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_RTU_ATTR_ID), 2);
 	roce_expect_good_io(s);
 }
@@ -252,7 +234,7 @@ static void both_ends_disconnect_at_once(struct kunit *test)
 						  STOP_CONN_RECOVER));
 	fake_qp_put(qp);
 	bed_settle();
-	roce_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 }
 
 /*
@@ -271,7 +253,7 @@ static void silent_peer_costs_nothing(struct kunit *test)
 						  STOP_CONN_RECOVER));
 	bed_settle();
 	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_DREQ_ATTR_ID), 1);
-	roce_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 	KUNIT_EXPECT_LE(test, jiffies - start, HZ);
 	session_connect(s);
 	session_bind(s);
@@ -291,12 +273,12 @@ static void slow_iscsid_hears_nothing_of_the_cm(struct kunit *test)
 	bed->hca->hold_close = true;
 	roce_disconnect(s);
 	msleep(100000);
-	roce_expect_conn_errors(bed, 0);
+	bed_expect_conn_errors(bed, 0);
 	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_DREQ_ATTR_ID), 16);
 	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
 						  STOP_CONN_RECOVER));
 	bed_settle();
-	roce_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 }
 
 /* DREQ of theirs | iscsid is told | DREP, and no DREQ of ours */
@@ -306,7 +288,7 @@ static void dreq_of_the_peer_is_answered(struct kunit *test)
 	struct session *s = bed_logged_in(bed, NULL);
 
 	fake_cm_disconnect(s->qp);
-	roce_expect_conn_errors(bed, 1);
+	bed_expect_conn_errors(bed, 1);
 	session_recover(s);
 	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_DREP_ATTR_ID), 1);
 	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_DREQ_ATTR_ID), 0);
@@ -322,11 +304,11 @@ static void timewait_ends_before_stop(struct kunit *test)
 	roce_disconnect(s);
 	msleep(5000);
 	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_DREQ_ATTR_ID), 1);
-	roce_expect_conn_errors(bed, 0);
+	bed_expect_conn_errors(bed, 0);
 	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
 						  STOP_CONN_RECOVER));
 	bed_settle();
-	roce_expect_nothing_left(bed);
+	bed_expect_nothing_left(bed);
 	session_connect(s);
 	session_bind(s);
 	session_login(s);

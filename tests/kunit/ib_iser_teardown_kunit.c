@@ -22,15 +22,6 @@ static struct order_bench *teardown_bench(struct kunit *test,
 	return b;
 }
 
-static void teardown_expect_nothing_left(struct kunit *test,
-					 struct fake_hca *hca)
-{
-	KUNIT_EXPECT_EQ(test, hca->n_qp, 0);
-	KUNIT_EXPECT_EQ(test, hca->n_mr, 0);
-	KUNIT_EXPECT_EQ(test, hca->n_pd, 0);
-	KUNIT_EXPECT_EQ(test, hca->dma->live, 0);
-}
-
 static void teardown_expect_io(struct order_bench *b)
 {
 	bench_login(b);
@@ -45,7 +36,7 @@ static void dead_iscsid_leaves_nothing(struct kunit *test)
 
 	fake_cm_close(b->s->qp);
 	bed_settle();
-	teardown_expect_nothing_left(test, b->bed->hca);
+	bed_expect_nothing_left(b->bed);
 	KUNIT_EXPECT_NE(test, cmd_wait(b->cmd[0]), -ETIMEDOUT);
 	KUNIT_EXPECT_NE(test, cmd_wait(b->cmd[1]), -ETIMEDOUT);
 	bench_give_up(b);
@@ -62,7 +53,7 @@ static void removal_waits_for_nobody(struct kunit *test)
 	b->bed->hca->hold_close = true;
 	fake_hca_unplug(b->bed->hca);
 	KUNIT_EXPECT_LE(test, jiffies_to_msecs(jiffies - start), 100);
-	teardown_expect_nothing_left(test, b->bed->hca);
+	bed_expect_nothing_left(b->bed);
 }
 
 /* ep_disconnect | destroy_conn: the class does not insist on a stop */
@@ -78,7 +69,7 @@ static void conn_is_destroyed_without_stop(struct kunit *test)
 	s->has_conn = false;
 	b->bound = false;
 	bed_settle();
-	teardown_expect_nothing_left(test, b->bed->hca);
+	bed_expect_nothing_left(b->bed);
 }
 
 /* unplugged, and its memory freed | another device, a login, I/O | late put */
@@ -90,7 +81,7 @@ static void late_put_outlives_device(struct kunit *test)
 	fake_hca_unplug(b->bed->hca);
 	bench_give_up(b);
 	bed_settle();
-	teardown_expect_nothing_left(test, b->bed->hca);
+	bed_expect_nothing_left(b->bed);
 	bed_replug(b->bed);
 	teardown_expect_io(b);
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(b->cmd[0]));
