@@ -39,18 +39,27 @@ private:
 	Path path_;
 };
 
-// The module's own story of a round; Debian's has no trace events.
+// The module's own story of a round; Debian's has no trace events. The events are enabled before
+// there is a session, and stay so: text that is changed while another CPU runs it can crash a guest
+// (NOTES.md), and the events themselves would cost nothing.
 class ModuleTrace {
 public:
 	explicit ModuleTrace(Lab &lab) : lab_(lab)
 	{
 		if (lab.module() != ModuleKind::ours)
 			return;
-		// The first line says what time it is by the trace's clock.
-		lab.initiator().output("cd /sys/kernel/tracing && echo mono >trace_clock\n"
+		lab.initiator().output("cd /sys/kernel/tracing && echo 0 >options/record-cmd && "
+				       "echo mono >trace_clock\n"
 				       "for e in conn_state conn_fail conn_flushed conn_release device_event; do\n"
-				       "echo 1 >events/iser/iser_$e/enable; done\n"
-				       "echo \"epoch $(date +%s.%N)\" >trace_marker");
+				       "echo 1 >events/iser/iser_$e/enable; done");
+	}
+
+	// The first line says what time it is by the trace's clock.
+	void begin()
+	{
+		if (lab_.module() == ModuleKind::ours)
+			lab_.initiator().output("cd /sys/kernel/tracing && echo >trace && "
+						"echo \"epoch $(date +%s.%N)\" >trace_marker");
 	}
 
 	std::vector<Mark> marks()
@@ -64,8 +73,7 @@ public:
 
 		if (lab_.module() != ModuleKind::ours)
 			return marks;
-		lines.str(lab_.initiator().output("cd /sys/kernel/tracing && echo 0 >events/iser/enable\n"
-						  "cat trace; echo >trace"));
+		lines.str(lab_.initiator().output("cat /sys/kernel/tracing/trace"));
 		while (std::getline(lines, line)) {
 			if (!std::regex_search(line, match, event))
 				continue;
@@ -89,7 +97,8 @@ static double clock_of(Vm &vm)
 	return std::stod(vm.output("date +%s.%N"));
 }
 
-static FailoverRound run_round(Lab &lab, Multipath &multipath, const Fault &fault, Path path)
+static FailoverRound run_round(Lab &lab, ModuleTrace &trace, Multipath &multipath, const Fault &fault,
+			       Path path)
 {
 	Vm &initiator = lab.initiator();
 	FailoverRound round{.path = path};
@@ -97,7 +106,7 @@ static FailoverRound run_round(Lab &lab, Multipath &multipath, const Fault &faul
 
 	await_io(initiator, multipath.device());
 	std::this_thread::sleep_for(seconds(3));
-	ModuleTrace trace(lab);
+	trace.begin();
 	{
 		round.begin = clock_of(initiator);
 		Faulty faulty(lab, fault, path);
@@ -133,6 +142,7 @@ FailoverReport fail_over(Lab &lab, const Fault &fault, const Tuning &tuning, uns
 	FailoverReport report;
 
 	try {
+		ModuleTrace trace(lab);
 		set_ack_timeout(lab, tuning.ack_timeout);
 		Login a(initiator, kPlainTarget, portal(Path::A), tuning.node);
 		Login b(initiator, kPlainTarget, portal(Path::B), tuning.node);
@@ -143,7 +153,7 @@ FailoverReport fail_over(Lab &lab, const Fault &fault, const Tuning &tuning, uns
 
 			progress(fmt::format("round {} of {}: path {}, {}, for {} s under verified I/O", i + 1,
 					     rounds, i % 2 ? "B" : "A", fault.what, fault.lasts.count()));
-			report.rounds.push_back(run_round(lab, multipath, fault, path));
+			report.rounds.push_back(run_round(lab, trace, multipath, fault, path));
 			report.longest_gap = std::max(report.longest_gap, report.rounds.back().gap);
 			report.slowest_read = std::max(report.slowest_read, report.rounds.back().slowest);
 			progress(fmt::format("longest gap {:.2f} s, slowest read {:.2f} s, both paths back after {:.1f} s",
