@@ -33,6 +33,7 @@ static int fake_destroy_cq(struct ib_cq *ib, struct ib_udata *udata)
 {
 	struct fake_cq *cq = to_fcq(ib);
 
+	fake_reclaim_command();
 	kvfree(cq->ring);
 	to_hca(ib->device)->n_cq--;
 	return 0;

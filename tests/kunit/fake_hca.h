@@ -23,6 +23,8 @@
  *   fake_roce.c  the CM is the kernel's ib_cm; its messages are answered here
  *   fake_spy.c	  watches the commands: nothing of one may be left when SCSI gets
  *		  it back
+ *   fake_reclaim.c watches the ULP's memory: what it asks for must not wait for
+ *		  the storage that it is to bring back
  *   fake_hca.c	  the device itself, and the log of what the ULP did wrong
  *   fake_net.c	  the network device that the RDMA core wants beneath
  *
@@ -44,6 +46,8 @@
 #include <rdma/ib_cm.h>
 #include <rdma/ib_verbs.h>
 #include <rdma/iw_cm.h>
+
+#include "ulp.h"
 
 #define FAKE_MAX_SGE		16
 #define FAKE_MAX_CONNECT_DATA	128
@@ -260,6 +264,8 @@ struct fake_hca {
 	u32			next_key;
 	u32			next_qpn;
 
+	struct ulp_text		text;		/* the ULP's functions */
+
 	/* RoCE */
 	struct fake_qp		*gsi;		/* not in qps */
 	struct work_struct	mad_work;
@@ -411,6 +417,11 @@ void fake_spy_check(struct fake_hca *hca, const u8 *cdb, phys_addr_t phys,
 		    size_t len);
 int fake_spy_start(struct fake_hca *hca);
 void fake_spy_stop(struct fake_hca *hca);
+
+/* fake_reclaim.c */
+int fake_reclaim_start(struct fake_hca *hca);
+void fake_reclaim_stop(struct fake_hca *hca);
+void fake_reclaim_command(void);
 
 /* fake_cm.c */
 void fake_cm_init_qp(struct fake_qp *qp);

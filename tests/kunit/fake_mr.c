@@ -76,6 +76,7 @@ static int fake_dereg_mr(struct ib_mr *ib, struct ib_udata *udata)
 	struct fake_mr *mr = to_fmr(ib);
 	unsigned long flags;
 
+	fake_reclaim_command();
 	spin_lock_irqsave(&hca->lock, flags);
 	list_del(&mr->node);
 	hca->n_mr--;

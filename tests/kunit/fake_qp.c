@@ -147,6 +147,7 @@ static int fake_modify_qp(struct ib_qp *ib, struct ib_qp_attr *attr, int mask,
 {
 	struct fake_qp *qp = to_fqp(ib);
 
+	fake_reclaim_command();
 	/* Whoever asks for an end gets it: draining must always work. */
 	if (!(mask & IB_QP_STATE) || attr->qp_state != IB_QPS_ERR)
 		if (fake_qp_verb_fails(qp, FAKE_MODIFY_QP))
@@ -180,6 +181,7 @@ static int fake_create_qp(struct ib_qp *ib, struct ib_qp_init_attr *init,
 	struct fake_qp *qp = to_fqp(ib);
 	unsigned long flags;
 
+	fake_reclaim_command();
 	qp->hca = hca;
 	if (init->qp_type != IB_QPT_GSI && fake_verb_fails(hca, FAKE_CREATE_QP))
 		return -ENOMEM;
@@ -235,6 +237,7 @@ static int fake_destroy_qp(struct ib_qp *ib, struct ib_udata *udata)
 	unsigned long flags;
 	unsigned int left;
 
+	fake_reclaim_command();
 	fake_cm_fini_qp(qp);
 	fake_qp_put(qp);
 	wait_for_completion(&qp->unreferenced);
