@@ -285,6 +285,9 @@ struct fake_hca {
 	u8			accept_data_len;
 	bool			(*serve)(struct fake_qp *qp, struct fake_pdu *pdu);
 	void			*serve_priv;
+	/* before a post returns: what other CPUs do meanwhile */
+	void			(*in_post)(struct fake_qp *qp,
+					   const struct ib_send_wr *wr);
 
 	/* failures by count */
 	atomic_t		calls;

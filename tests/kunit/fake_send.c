@@ -317,6 +317,20 @@ static int fake_post_one_send(struct fake_qp *qp, const struct ib_send_wr *from)
 	return 0;
 }
 
+/*
+ * An I/O goes to the queue in one post, whose end is heard of: what another post
+ * was to follow up would be an I/O in pieces.
+ */
+static void fake_check_post(struct fake_qp *qp, const struct ib_send_wr *wr)
+{
+	while (wr->next)
+		wr = wr->next;
+	if (!(wr->send_flags & IB_SEND_SIGNALED) && qp->ib.qp_type != IB_QPT_GSI &&
+	    wr->opcode != IB_WR_RDMA_WRITE)
+		fake_complain(qp->hca, "a post ends with opcode %d, unsignalled",
+			      wr->opcode);
+}
+
 /* ib_drain_sq() must get through even where a failing post is asked for. */
 static bool fake_post_send_fails(struct fake_qp *qp)
 {
@@ -327,11 +341,13 @@ static bool fake_post_send_fails(struct fake_qp *qp)
 static int fake_post_send(struct ib_qp *ib, const struct ib_send_wr *wr,
 			  const struct ib_send_wr **bad)
 {
+	const struct ib_send_wr *first = wr;
 	struct fake_qp *qp = to_fqp(ib);
 	struct fake_hca *hca = qp->hca;
 	unsigned long flags;
 	int ret = 0;
 
+	fake_check_post(qp, wr);
 	spin_lock_irqsave(&hca->lock, flags);
 	if (fake_post_send_fails(qp))
 		ret = -ENOMEM;
@@ -348,6 +364,8 @@ static int fake_post_send(struct ib_qp *ib, const struct ib_send_wr *wr,
 		*bad = wr;
 	fake_qp_kick(qp);
 	fake_qp_run(qp);
+	if (hca->in_post)
+		hca->in_post(qp, first);
 	return ret;
 }
 
