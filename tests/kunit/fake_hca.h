@@ -276,6 +276,7 @@ struct fake_hca {
 	bool			hold_connects;		/* else accepted at once */
 	bool			hold_close;		/* else our close is answered */
 	bool			allow_undrained;
+	bool			no_error_state;		/* refused, whoever asks */
 	bool			hold_events;		/* of the CQs: late interrupts */
 	bool			port_down;		/* as query_port says it */
 	bool			short_map;		/* MAP_MR fails by taking less */

@@ -148,10 +148,13 @@ static int fake_modify_qp(struct ib_qp *ib, struct ib_qp_attr *attr, int mask,
 	struct fake_qp *qp = to_fqp(ib);
 
 	fake_reclaim_command();
-	/* Whoever asks for an end gets it: draining must always work. */
-	if (!(mask & IB_QP_STATE) || attr->qp_state != IB_QPS_ERR)
+	/* Whoever asks for an end gets it, unless the device is really broken. */
+	if (!(mask & IB_QP_STATE) || attr->qp_state != IB_QPS_ERR) {
 		if (fake_qp_verb_fails(qp, FAKE_MODIFY_QP))
 			return -EIO;
+	} else if (qp->hca->no_error_state) {
+		return -EIO;
+	}
 	if (!(mask & IB_QP_STATE))
 		return 0;
 	if (!fake_qp_may_become(qp, attr->qp_state, mask))
