@@ -192,17 +192,6 @@ static void iser_send_done(struct ib_cq *cq, struct ib_wc *wc)
 	iser_io_end(io, ISER_IO_SEND);
 }
 
-/* The last Data-Out PDU of a command; their headers come back in this order. */
-static void iser_dataouts_done(struct ib_cq *cq, struct ib_wc *wc)
-{
-	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, send_cqe);
-	struct iser_conn *conn = io->conn;
-
-	/* Pairs with READ_ONCE() in iser_prepare_dataouts(). */
-	WRITE_ONCE(conn->dataouts_done, conn->dataouts_done + io->dataouts);
-	iser_send_done(cq, wc);
-}
-
 static void iser_early_done(struct ib_cq *cq, struct ib_wc *wc)
 {
 	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, early_cqe);
@@ -621,9 +610,8 @@ static int iser_prepare_dataouts(struct iser_io *io)
 	u32 count = DIV_ROUND_UP(unsol->data_length, task->conn->max_xmit_dlength);
 	u32 i;
 
-	/* READ_ONCE() pairs with WRITE_ONCE() in iser_dataouts_done(). */
-	if (conn->dataouts_posted - READ_ONCE(conn->dataouts_done) + count >
-	    conn->num_dataouts || !iser_sq_has_room(conn, conn->cmd_wrs + count + ISER_CONTROL_WRS))
+	/* Where the queue has room, so has their ring: see iser_start_dataouts(). */
+	if (!iser_sq_has_room(conn, conn->cmd_wrs + count + ISER_CONTROL_WRS))
 		return -EAGAIN;
 	for (i = 0; i < count; i++) {
 		struct iser_dataout *dataout =
@@ -647,7 +635,6 @@ static int iser_prepare_dataouts(struct iser_io *io)
 	}
 	io->send_wr.wr_cqe = &io->early_cqe;
 	io->send_wr.send_flags = 0;
-	io->send_cqe.done = iser_dataouts_done;
 	prev->wr_cqe = &io->send_cqe;
 	prev->send_flags = IB_SEND_SIGNALED;
 	io->dataouts = count;

@@ -172,6 +172,7 @@ struct fake_wr {
 	struct fake_mr		*mr;		/* REG_MR */
 	unsigned int		num_sge;
 	struct ib_sge		sge[FAKE_MAX_SGE];
+	u32			hash;		/* of a SEND's message */
 	bool			has_cdb;	/* SCSI Command or its Data-Out */
 	u8			cdb[FAKE_CDB_LEN];
 };

@@ -10,6 +10,7 @@
  * registration follows it. Slots come free when the ULP polls a signalled
  * completion at or behind them, and posting to a full queue is a complaint.
  */
+#include <linux/jhash.h>
 #include <linux/slab.h>
 
 #include "fake_hca.h"
@@ -34,6 +35,26 @@ static struct fake_pdu *fake_gather(struct fake_qp *qp, struct fake_wr *wr)
 		return NULL;
 	}
 	return pdu;
+}
+
+/*
+ * A message may have to be sent again, from the same memory, until its SEND is
+ * completed. (What is sent through a region ends with the region's key.)
+ */
+static u32 fake_message_hash(struct fake_qp *qp, struct fake_wr *wr)
+{
+	unsigned int i;
+	u32 hash = 0;
+	void *ptr;
+
+	for (i = 0; i < wr->num_sge; i++) {
+		if (wr->sge[i].lkey != FAKE_LOCAL_LKEY)
+			continue;
+		ptr = fake_dma_ptr(qp->hca->dma, wr->sge[i].addr,
+				   wr->sge[i].length, false);
+		hash = ptr ? jhash(ptr, wr->sge[i].length, hash) : ~hash;
+	}
+	return hash;
 }
 
 static bool fake_execute_inv(struct fake_qp *qp, struct fake_wr *wr)
@@ -76,6 +97,7 @@ static bool fake_execute(struct fake_qp *qp, struct fake_wr *wr,
 	case IB_WR_SEND:
 		wr->executed = true;
 		*pdu = fake_gather(qp, wr);
+		wr->hash = fake_message_hash(qp, wr);
 		if (*pdu && qp->ib.qp_type != IB_QPT_GSI)
 			fake_spy_sent(qp, wr, *pdu);
 		return *pdu;
@@ -173,6 +195,9 @@ static void fake_qp_retire(struct fake_qp *qp, struct fake_wr *last)
 	list_for_each_entry_safe(wr, next, &qp->sq, node) {
 		stop = wr == last;
 		n += wr->slots;
+		if (wr->opcode == IB_WR_SEND &&
+		    fake_message_hash(qp, wr) != wr->hash)
+			fake_complain(qp->hca, "a message has changed before its SEND was done");
 		if (stop)
 			fake_qp_push(qp, wr->wr_id, failed ?
 				     IB_WC_LOC_QP_OP_ERR : IB_WC_SUCCESS,
