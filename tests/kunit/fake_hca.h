@@ -206,6 +206,7 @@ struct fake_qp {
 	enum ib_qp_state	state;
 	struct ib_qp_cap	cap;
 	struct list_head	sq, rq, inbox;
+	struct list_head	lost;		/* see fake_qp_lose() */
 	unsigned int		sq_used, rq_used, inbox_len;
 	refcount_t		ref;		/* see fake_qp_get() */
 	struct completion	unreferenced;
@@ -277,6 +278,7 @@ struct fake_hca {
 	bool			hold_connects;		/* else accepted at once */
 	bool			hold_close;		/* else our close is answered */
 	bool			allow_undrained;
+	bool			slow_flush;	/* of a queue, until the next post */
 	bool			no_error_state;		/* refused, whoever asks */
 	bool			hold_events;		/* of the CQs: late interrupts */
 	bool			port_down;		/* as query_port says it */
@@ -398,6 +400,8 @@ void fake_qp_kick(struct fake_qp *qp);
 void fake_qp_push(struct fake_qp *qp, u64 wr_id, enum ib_wc_status status,
 		  enum ib_wc_opcode opcode, unsigned int n_slots);
 enum ib_wc_opcode fake_wc_opcode(enum ib_wr_opcode opcode);
+void fake_qp_flush_rq(struct fake_qp *qp);
+void fake_qp_flush_sq(struct fake_qp *qp);
 void fake_qp_set_state_locked(struct fake_qp *qp, enum ib_qp_state state);
 void fake_qp_set_state(struct fake_qp *qp, enum ib_qp_state state);
 void fake_qp_event(struct fake_qp *qp, enum ib_event_type event);

@@ -46,17 +46,22 @@ enum ib_wc_opcode fake_wc_opcode(enum ib_wr_opcode opcode)
 	}
 }
 
-static void fake_qp_flush(struct fake_qp *qp)
+void fake_qp_flush_rq(struct fake_qp *qp)
 {
-	struct fake_recv *recv, *next_recv;
-	struct fake_wr *wr, *next_wr;
+	struct fake_recv *recv, *next;
 
-	list_for_each_entry_safe(recv, next_recv, &qp->rq, node) {
+	list_for_each_entry_safe(recv, next, &qp->rq, node) {
 		fake_qp_push(qp, recv->wr_id, IB_WC_WR_FLUSH_ERR, IB_WC_RECV, 1);
 		list_del(&recv->node);
 		kfree(recv);
 	}
-	list_for_each_entry_safe(wr, next_wr, &qp->sq, node) {
+}
+
+void fake_qp_flush_sq(struct fake_qp *qp)
+{
+	struct fake_wr *wr, *next;
+
+	list_for_each_entry_safe(wr, next, &qp->sq, node) {
 		fake_qp_push(qp, wr->wr_id, IB_WC_WR_FLUSH_ERR,
 			     fake_wc_opcode(wr->opcode), wr->slots);
 		list_del(&wr->node);
@@ -68,8 +73,10 @@ void fake_qp_set_state_locked(struct fake_qp *qp, enum ib_qp_state state)
 {
 	lockdep_assert_held(&qp->hca->lock);
 	qp->state = state;
-	if (state == IB_QPS_ERR)
-		fake_qp_flush(qp);
+	if (state == IB_QPS_ERR && !qp->hca->slow_flush) {
+		fake_qp_flush_rq(qp);
+		fake_qp_flush_sq(qp);
+	}
 }
 
 /*
@@ -200,6 +207,7 @@ static int fake_create_qp(struct ib_qp *ib, struct ib_qp_init_attr *init,
 	qp->cap = init->cap;
 	qp->state = IB_QPS_RESET;
 	INIT_LIST_HEAD(&qp->sq);
+	INIT_LIST_HEAD(&qp->lost);
 	INIT_LIST_HEAD(&qp->rq);
 	INIT_LIST_HEAD(&qp->inbox);
 	INIT_LIST_HEAD(&qp->node);
@@ -225,6 +233,7 @@ static void fake_qp_forget(struct fake_qp *qp)
 	struct fake_pdu *pdu, *next_pdu;
 	struct fake_wr *wr, *next_wr;
 
+	list_splice(&qp->lost, &qp->sq);
 	list_for_each_entry_safe(recv, next_recv, &qp->rq, node)
 		kfree(recv);
 	list_for_each_entry_safe(wr, next_wr, &qp->sq, node)

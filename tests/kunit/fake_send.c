@@ -266,17 +266,16 @@ unsigned int fake_qp_complete_all(struct fake_qp *qp)
 	return n;
 }
 
-/* A broken device: of what is in the send queue, no completion will ever come. */
+/*
+ * A broken device: of what is in the send queue, no completion will ever come. It
+ * is outstanding as long as there is the queue pair.
+ */
 void fake_qp_lose(struct fake_qp *qp)
 {
-	struct fake_wr *wr, *next;
 	unsigned long flags;
 
 	spin_lock_irqsave(&qp->hca->lock, flags);
-	list_for_each_entry_safe(wr, next, &qp->sq, node) {
-		list_del(&wr->node);
-		kfree(wr);
-	}
+	list_splice_tail_init(&qp->sq, &qp->lost);
 	spin_unlock_irqrestore(&qp->hca->lock, flags);
 }
 
@@ -325,6 +324,7 @@ static int fake_post_one_send(struct fake_qp *qp, const struct ib_send_wr *from)
 		return -EINVAL;
 	}
 	if (qp->state == IB_QPS_ERR) {
+		fake_qp_flush_sq(qp);
 		qp->sq_used += slots;
 		fake_qp_push(qp, from->wr_id, IB_WC_WR_FLUSH_ERR,
 			     fake_wc_opcode(from->opcode), slots);

@@ -99,16 +99,25 @@ static void fake_spy_check_keys(struct fake_hca *hca, const u8 *cdb)
 				      cdb, mr->key);
 }
 
+static void fake_spy_check_queue(struct fake_hca *hca, const u8 *cdb,
+				 struct list_head *queue)
+{
+	struct fake_wr *wr;
+
+	list_for_each_entry(wr, queue, node)
+		if (wr->has_cdb && !memcmp(wr->cdb, cdb, FAKE_CDB_LEN))
+			fake_complain(hca, "command %16ph is done, its SEND is not",
+				      cdb);
+}
+
 static void fake_spy_check_wrs(struct fake_hca *hca, const u8 *cdb)
 {
 	struct fake_qp *qp;
-	struct fake_wr *wr;
 
-	list_for_each_entry(qp, &hca->qps, node)
-		list_for_each_entry(wr, &qp->sq, node)
-			if (wr->has_cdb && !memcmp(wr->cdb, cdb, FAKE_CDB_LEN))
-				fake_complain(hca, "command %16ph is done, its SEND is not",
-					      cdb);
+	list_for_each_entry(qp, &hca->qps, node) {
+		fake_spy_check_queue(hca, cdb, &qp->sq);
+		fake_spy_check_queue(hca, cdb, &qp->lost);
+	}
 }
 
 static void fake_spy_check_memory(struct fake_hca *hca, const u8 *cdb,
