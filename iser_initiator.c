@@ -586,6 +586,13 @@ static int iser_io_fill_sges(struct iser_io *io, struct ib_sge *sge, int max,
 /*
  * As iser_io_fill_sges(), for registered data: what is in too many pieces is
  * sent through the MR, whose registration stands in front of it in the queue.
+ *
+ * The MR may be invalidated, by the target's answer or after it, before the
+ * transport's acknowledgement of the SEND has come. Should that get lost, the
+ * SEND cannot be repeated: the connection fails (local protection error) and is
+ * recovered. Nothing wrong is ever sent, for the slot gets a new key no sooner
+ * than the SEND has completed. It takes a lost packet and, on a device whose
+ * SENDs have four elements or more, pieces that are smaller than pages.
  */
 static int iser_io_fill_sges_mr(struct iser_io *io, struct ib_sge *sge, u32 offset,
 				u32 len)
