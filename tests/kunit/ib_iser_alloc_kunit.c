@@ -7,6 +7,7 @@
  * failed; and while the session is up no command fails.
  */
 #include <linux/delay.h>
+#include <linux/sched/signal.h>
 #include <scsi/scsi_transport.h>
 
 #include "alloc_fault.h"
@@ -119,15 +120,38 @@ static int alloc_teardown(struct session *s)
 	return 0;
 }
 
+/* The device goes, from under a session whose commands wait for their answers. */
+static int alloc_removal(struct session *s)
+{
+	struct bed *bed = s->bed;
+	struct test_cmd *cmd[2];
+	unsigned int i;
+
+	alloc_fault_pause();
+	bed->target->hold = true;
+	cmd[0] = cmd_submit(s, &(struct cmd_spec) { .len = 20480 });
+	cmd[1] = cmd_submit(s, &(struct cmd_spec) { .len = 20480, .write = true });
+	alloc_fault_resume();
+	fake_hca_unplug(bed->hca);
+	bed_settle();
+	bed->target->hold = false;
+	session_close(s);
+	for (i = 0; i < ARRAY_SIZE(cmd); i++)
+		KUNIT_EXPECT_NE(bed->test, cmd_wait(cmd[i]), -ETIMEDOUT);
+	return 0;
+}
+
 static const struct alloc_phase {
 	const char	*desc;
 	int		(*run)(struct session *s);
+	bool		ends;		/* the session; only where it is tested */
 } alloc_phases[] = {
 	{ "connect",	alloc_connect },
 	{ "bind",	alloc_bind },
 	{ "start",	alloc_start },
 	{ "I/O",	alloc_io },
-	{ "teardown",	alloc_teardown },
+	{ "teardown",	alloc_teardown, true },
+	{ "removal",	alloc_removal, true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(alloc, alloc_phases, desc);
@@ -186,6 +210,8 @@ static bool alloc_session(struct bed *bed, const struct alloc_phase *phase,
 	bed->iscsid->n_conn_errors = 0;
 	for (p = alloc_phases; !ret && p < alloc_phases +
 	     ARRAY_SIZE(alloc_phases); p++) {
+		if (p->ends && p != phase)
+			continue;
 		if (p == phase)
 			alloc_fault_arm(kind, n);
 		ret = p->run(s);
@@ -220,37 +246,60 @@ static void every_allocation_may_fail(struct kunit *test)
 	KUNIT_EXPECT_GT(test, n[ALLOC_SLAB] + n[ALLOC_PAGE], 0);
 }
 
-/* Without its data iSER does not use the device, and says so when asked. */
-static void device_add_may_fail(struct kunit *test)
+/* Returns whether there were @n allocations; counts the connects refused. */
+static bool alloc_device(struct kunit *test, enum alloc_fault_kind kind,
+			 unsigned int n, unsigned int *refused)
 {
-	unsigned int n = 0, refused = 0;
 	struct session *s;
 	struct bed *bed;
 	bool failed;
 	int ret;
 
+	alloc_fault_arm(kind, n);
+	bed = bed_create(test, NULL);
+	failed = alloc_fault_disarm();
+	s = bed_session(bed, NULL);
+	ret = alloc_connect(s);
+	if (!failed)
+		KUNIT_EXPECT_EQ(test, ret, 0);
+	*refused += ret < 0;
+	session_close(s);
+	alloc_expect_nothing_left(test, bed->hca, n);
+	return failed;
+}
+
+/* Without its data iSER does not use the device, and says so when asked. */
+static void device_add_may_fail(struct kunit *test)
+{
+	unsigned int n[ALLOC_KINDS] = {}, refused = 0;
+	int kind;
+
 	alloc_fault_init(test);
-	do {
-		alloc_fault_arm(ALLOC_SLAB, n + 1);
-		bed = bed_create(test, NULL);
-		failed = alloc_fault_disarm();
-		s = bed_session(bed, NULL);
-		ret = alloc_connect(s);
-		if (!failed)
-			KUNIT_EXPECT_EQ(test, ret, 0);
-		refused += ret < 0;
-		session_close(s);
-		alloc_expect_nothing_left(test, bed->hca, n + 1);
-		n += failed;
-	} while (failed);
-	kunit_info(test, "device add: %u allocations, each failed once", n);
+	for (kind = 0; kind < ALLOC_KINDS; kind++)
+		while (alloc_device(test, kind, n[kind] + 1, &refused))
+			n[kind]++;
+	kunit_info(test, "device add: %u allocations from slabs and %u of pages, each failed once",
+		   n[ALLOC_SLAB], n[ALLOC_PAGE]);
 	/* a kernel with debug objects can do without some of them */
 	KUNIT_EXPECT_GT(test, refused, 0);
+}
+
+/* What brings a connection back, and what takes one down, needs no new thread. */
+static void works_have_threads_in_reserve(struct kunit *test)
+{
+	struct task_struct *task;
+	unsigned int n = 0;
+
+	scoped_guard(rcu)
+		for_each_process(task)
+			n += strstarts(task->comm, "kworker/R-iser");
+	KUNIT_EXPECT_EQ(test, n, 2);
 }
 
 static struct kunit_case ib_iser_alloc_cases[] = {
 	KUNIT_CASE_PARAM(every_allocation_may_fail, alloc_gen_params),
 	KUNIT_CASE(device_add_may_fail),
+	KUNIT_CASE(works_have_threads_in_reserve),
 	{}
 };
 
