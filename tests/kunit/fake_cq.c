@@ -8,7 +8,7 @@
  */
 #include <linux/slab.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 static int fake_create_cq(struct ib_cq *ib, const struct ib_cq_init_attr *attr,
 			  struct uverbs_attr_bundle *attrs)

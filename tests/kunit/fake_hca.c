@@ -7,7 +7,7 @@
 #include <linux/etherdevice.h>
 #include <net/addrconf.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 /* Networks are numbered through, so that no test meets an earlier one's routes. */
 static unsigned int fake_next_net;

@@ -10,7 +10,7 @@
  */
 #include <linux/slab.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 struct ib_mr *fake_mr_create(struct ib_pd *pd, u32 max)
 {

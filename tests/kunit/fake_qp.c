@@ -6,7 +6,7 @@
  */
 #include <linux/slab.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 void fake_qp_kick(struct fake_qp *qp)
 {

@@ -15,7 +15,7 @@
 #include <linux/stacktrace.h>
 #include <trace/events/kmem.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 static bool fake_reclaim_spared(const char *function)
 {

@@ -9,7 +9,7 @@
  */
 #include <linux/slab.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 static int fake_post_one_recv(struct fake_qp *qp, const struct ib_recv_wr *from)
 {

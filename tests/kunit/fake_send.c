@@ -13,7 +13,7 @@
 #include <linux/jhash.h>
 #include <linux/slab.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 /* Collects a message from its scatter list; a bad one is a complaint. */
 static struct fake_pdu *fake_gather(struct fake_qp *qp, struct fake_wr *wr)

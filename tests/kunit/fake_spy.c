@@ -20,7 +20,7 @@
 #include <scsi/scsi_device.h>
 #include <trace/events/scsi.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 static u8 *fake_itt_cdb(struct fake_qp *qp, __be32 itt)
 {

@@ -8,6 +8,7 @@
 
 #include "admin.h"
 #include "bed.h"
+#include "fake_parts.h"
 
 static void device_disconnect(struct session *s)
 {
