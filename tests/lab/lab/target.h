@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-// What the target machine serves: several LIO targets with iSER portals on every address, all over
-// the same memory-backed disks; or tgt in LIO's place.
+// What a target machine serves: several LIO targets with iSER portals on every address, all over
+// the same disks; or tgt in LIO's place.
 #pragma once
 
 #include <map>
@@ -22,7 +22,15 @@ struct ChapSecrets {
 	std::string target_user = "target-user", target_password = "target-secret";
 };
 
-void set_up_lio(Vm &target);
+// The first disk, the plain target's LUN 0, is made of memory unless a device is given.
+void set_up_lio(Vm &target, const std::string &first_disk = "");
+
+// Beside these, unless they are there, `count` more targets with the plain target's disk, each with a portal of its own: a
+// port on path A. Disabled, a target breaks its session off and lets nobody connect.
+std::string crowd_target(unsigned number);
+std::string crowd_portal(unsigned number);
+void set_up_crowd(Vm &target, unsigned count);
+void enable_crowd_target(Vm &target, unsigned number, bool enabled);
 
 // While it lives, tgt serves port 3260 over iSER instead of LIO, whose sessions must be gone. (tgt
 // binds every address of that port, and its `port` option is refused: see NOTES.md.)
