@@ -35,7 +35,18 @@ struct Completion {
 	double took; // seconds
 };
 
-Seconds longest_gap(const std::vector<Completion> &reads);
+// A line of "milliseconds, nanoseconds" for each; in the order of their completion.
+std::vector<Completion> parse_completions(const std::string &text);
+
+struct Gap {
+	double from = 0; // as Completion::at
+	Seconds length{};
+
+	double until() const { return from + length.count(); }
+};
+
+// The longest time between two completions that ends after `since` and begins before `before`.
+Gap longest_gap(const std::vector<Completion> &reads, double since, double before);
 // A path that is not yet given up holds its reads.
 Seconds slowest(const std::vector<Completion> &reads);
 
