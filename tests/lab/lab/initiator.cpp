@@ -146,6 +146,17 @@ Multipath::Multipath(Vm &initiator, const std::string &disk, const std::string &
 	// udev makes the name later than multipathd the map.
 	if (!eventually([&] { return initiator.run("test -b " + device()).ok(); }, seconds(30)))
 		fail("{} is not a block device", device());
+	if (!eventually([&] { return rules_recovery(); }, seconds(30), seconds(1)))
+		fail("multipathd does not set the sessions' recovery_tmo");
+}
+
+// The kernel refuses multipathd's fast_io_fail_tmo (EBUSY) for a session that is down at that moment,
+// and it does not ask again: such a path would hold its I/O for iscsid's 120 s.
+bool Multipath::rules_recovery()
+{
+	return initiator_.run("! grep -q 120 /sys/class/iscsi_session/*/recovery_tmo ||\n"
+			      "{ multipathd reconfigure; false; }")
+		.ok();
 }
 
 Multipath::~Multipath()

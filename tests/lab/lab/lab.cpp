@@ -134,38 +134,46 @@ Lab Lab::attach(const fs::path &directory)
 		   std::make_unique<Vm>(Vm::attach("target", directory / "target")));
 }
 
-std::unique_ptr<Vm> &Lab::target_of(Path path)
+unsigned Lab::index_of(Path path) const
 {
-	return targets_[targets_.size() > 1 ? static_cast<unsigned>(path) : 0];
+	return targets_.size() > 1 ? static_cast<unsigned>(path) : 0;
 }
 
 Vm &Lab::target(Path path)
 {
-	if (!target_of(path))
+	if (!targets_[index_of(path)])
 		fail("the target machine is switched off");
-	return *target_of(path);
+	return *targets_[index_of(path)];
+}
+
+void Lab::set_up_target(unsigned index)
+{
+	if (targets_.size() > 1)
+		set_up_lio(*targets_[index], SharedDisk{"/dev/vdb", index + 1});
+	else
+		set_up_lio(*targets_[index]);
 }
 
 void Lab::set_up_targets()
 {
-	for (auto &target : targets_)
-		set_up_lio(*target, targets_.size() > 1 ? "/dev/vdb" : "");
+	for (unsigned i = 0; i < targets_.size(); i++)
+		set_up_target(i);
 }
 
 void Lab::kill_target(Path path)
 {
 	target(path).quit();
-	target_of(path).reset();
+	targets_[index_of(path)].reset();
 }
 
 void Lab::boot_target(Path path)
 {
-	std::unique_ptr<Vm> &target = target_of(path);
+	std::unique_ptr<Vm> &target = targets_[index_of(path)];
 
-	target = std::make_unique<Vm>(boot(kTarget + static_cast<unsigned>(&target - targets_.data())));
+	target = std::make_unique<Vm>(boot(kTarget + index_of(path)));
 	target->await_boot();
 	set_up_network(*target, kTarget);
-	set_up_lio(*target, targets_.size() > 1 ? "/dev/vdb" : "");
+	set_up_target(index_of(path));
 }
 
 void Lab::insert(ModuleKind kind)

@@ -69,7 +69,8 @@ private:
 	Lab(Image image, const std::filesystem::path &directory, std::unique_ptr<Vm> initiator,
 	    std::unique_ptr<Vm> target);
 	Vm boot(unsigned number);
-	std::unique_ptr<Vm> &target_of(Path path);
+	unsigned index_of(Path path) const;
+	void set_up_target(unsigned index);
 
 	Image image_;
 	std::filesystem::path directory_;

@@ -116,13 +116,25 @@ static void ask_for_secrets(ConfigScript &script, const std::string &name, bool 
 	script.set(tpg(name) + "/auth/password_mutual", secrets.target_password);
 }
 
-void set_up_lio(Vm &target, const std::string &first_disk)
+// With one port group for both, scsi_dh_alua would ask one machine about the other's paths, and
+// wait for the answer.
+static void set_controller(ConfigScript &script, unsigned controller)
+{
+	const std::string group = fmt::format("{}/iblock_0/disk0/alua/controller", kCore);
+
+	script.directory(group);
+	script.set(group + "/tg_pt_gp_id", std::to_string(controller));
+	script.set(tpg(kPlainTarget) + "/lun/lun_0/alua_tg_pt_gp", "controller");
+	script.set(tpg(kPlainTarget) + "/rtpi", std::to_string(controller * 100));
+}
+
+void set_up_lio(Vm &target, const std::optional<SharedDisk> &shared)
 {
 	ConfigScript script;
 
 	script.command("modprobe null_blk nr_devices=0");
 	script.command("modprobe -a dm_mod target_core_mod target_core_iblock iscsi_target_mod ib_isert");
-	add_disk(script, 0, first_disk.empty() ? add_memory(script, 0, 512) : first_disk);
+	add_disk(script, 0, shared ? shared->device : add_memory(script, 0, 512));
 	add_disk(script, 1, add_memory(script, 1, 512));
 	add_disk(script, kHeldDisk, add_held_memory(script, kHeldDisk));
 	for (const std::string &name : {kPlainTarget, kChapTarget, kMutualTarget, kHeldTarget}) {
@@ -131,6 +143,8 @@ void set_up_lio(Vm &target, const std::string &first_disk)
 		add_lun(script, name, 0, name == kHeldTarget ? kHeldDisk : 0);
 	}
 	add_lun(script, kPlainTarget, 1, 1);
+	if (shared)
+		set_controller(script, shared->controller);
 	ask_for_secrets(script, kChapTarget, false);
 	ask_for_secrets(script, kMutualTarget, true);
 	for (const std::string &name : {kPlainTarget, kChapTarget, kMutualTarget, kHeldTarget})

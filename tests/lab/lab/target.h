@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "lab/vm.h"
@@ -22,8 +23,14 @@ struct ChapSecrets {
 	std::string target_user = "target-user", target_password = "target-secret";
 };
 
-// The first disk, the plain target's LUN 0, is made of memory unless a device is given.
-void set_up_lio(Vm &target, const std::string &first_disk = "");
+// Two machines that serve one disk are told apart by their controller numbers.
+struct SharedDisk {
+	std::string device;
+	unsigned controller;
+};
+
+// The first disk, the plain target's LUN 0, is made of memory unless it is a shared one.
+void set_up_lio(Vm &target, const std::optional<SharedDisk> &shared = {});
 
 // Beside these, unless they are there, `count` more targets with the plain target's disk, each with a portal of its own: a
 // port on path A. Disabled, a target breaks its session off and lets nobody connect.
