@@ -67,10 +67,13 @@ static FailoverRound run_round(Lab &lab, ModuleTrace &trace, Multipath &multipat
 	return round;
 }
 
+// multipathd does not set an iSCSI session's recovery_tmo to 0, but with fast_io_fail_tmo 0 it leaves
+// alone what iscsid has set.
 Tuning tuned()
 {
 	return {.node = {{"node.conn[0].timeo.noop_out_interval", "1"},
-			 {"node.conn[0].timeo.noop_out_timeout", "1"}},
+			 {"node.conn[0].timeo.noop_out_timeout", "1"},
+			 {"node.session.timeo.replacement_timeout", "0"}},
 		.multipath = "defaults {\n\tfast_io_fail_tmo 0\n}\n",
 		.ack_timeout = 14};
 }

@@ -147,7 +147,7 @@ Multipath::Multipath(Vm &initiator, const std::string &disk, const std::string &
 	if (!eventually([&] { return initiator.run("test -b " + device()).ok(); }, seconds(30)))
 		fail("{} is not a block device", device());
 	if (!eventually([&] { return rules_recovery(); }, seconds(30), seconds(1)))
-		fail("multipathd does not set the sessions' recovery_tmo");
+		fail("the sessions keep iscsid's recovery_tmo");
 }
 
 // The kernel refuses multipathd's fast_io_fail_tmo (EBUSY) for a session that is down at that moment,
