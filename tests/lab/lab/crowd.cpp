@@ -139,21 +139,19 @@ static FailoverRound run_round(Lab &lab, ModuleTrace &trace, CrowdLogin &login, 
 	for (const auto &[number, disk] : login.disks()) {
 		if (number == victim)
 			continue;
-		FailoverRound other{.begin = round.begin, .end = round.end, .reads = io.reads(number)};
+		const std::vector<Completion> reads = io.reads(number);
+		const auto widen = [&](Seconds &gap, double since, double before) {
+			gap = std::max(gap, longest_gap(reads, since, before).length);
+		};
 
-		measure_gaps(other, "");
-		other.gap_before = longest_gap(other.reads, round.begin - Seconds(kBefore).count(),
-					       round.begin - 1).length;
-		round.gap_before = std::max(round.gap_before, other.gap_before);
-		round.gap_at_fault = std::max(round.gap_at_fault, other.gap_at_fault);
-		round.gap_at_end = std::max(round.gap_at_end, other.gap_at_end);
-		round.slowest = std::max(round.slowest, other.slowest);
-		round.reads.insert(round.reads.end(), other.reads.begin(), other.reads.end());
+		widen(round.gap_before, round.begin - Seconds(kBefore).count(), round.begin - 1);
+		widen(round.gap_at_fault, round.begin, round.end);
+		widen(round.gap_at_end, round.end, std::numeric_limits<double>::infinity());
+		round.reads.insert(round.reads.end(), reads.begin(), reads.end());
 	}
 	std::ranges::sort(round.reads, {}, &Completion::at);
 	if (const Mark *failure = first_failure(round.marks, target_address(Path::A), round.begin))
 		round.failed_after = Seconds(failure->at - round.begin);
-	round.io_went_on = true;
 	return round;
 }
 

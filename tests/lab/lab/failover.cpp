@@ -63,7 +63,6 @@ static FailoverRound run_round(Lab &lab, ModuleTrace &trace, Multipath &multipat
 	result.checked();
 	round.reads = io.reads();
 	measure_gaps(round, target_address(path));
-	round.io_went_on = round.slowest < fault.lasts / 2;
 	return round;
 }
 

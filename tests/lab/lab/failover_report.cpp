@@ -10,13 +10,12 @@ namespace lab {
 
 void measure_gaps(FailoverRound &round, const std::string &address)
 {
-	const Gap at_fault = longest_gap(round.reads, round.begin, round.end);
+	const Gap at_fault = longest_wait(round.reads, round.begin, round.end);
 	const Mark *failure = first_failure(round.marks, address, round.begin);
 
 	round.gap_at_fault = at_fault.length;
 	round.gap_at_end =
-		longest_gap(round.reads, round.end, std::numeric_limits<double>::infinity()).length;
-	round.slowest = slowest(round.reads);
+		longest_wait(round.reads, round.end, std::numeric_limits<double>::infinity()).length;
 	if (!failure)
 		return;
 	round.failed_after = Seconds(failure->at - round.begin);
@@ -36,8 +35,7 @@ std::string FailoverRound::story() const
 		text += ")";
 	if (gap_before.count() > 0)
 		text += fmt::format(", {:.2f} s before", gap_before.count());
-	return text + fmt::format(", {:.2f} s from the end on, slowest read {:.2f} s, {} ({:.1f} s)",
-				  gap_at_end.count(), slowest.count(),
+	return text + fmt::format(", {:.2f} s from the end on, {} ({:.1f} s)", gap_at_end.count(),
 				  recovered ? "recovered" : "did NOT recover", recovery.count());
 }
 
@@ -46,13 +44,6 @@ Seconds FailoverReport::longest_gap() const
 	const auto found = std::ranges::max_element(rounds, {}, &FailoverRound::gap);
 
 	return found == rounds.end() ? Seconds(0) : found->gap();
-}
-
-Seconds FailoverReport::slowest_read() const
-{
-	const auto found = std::ranges::max_element(rounds, {}, &FailoverRound::slowest);
-
-	return found == rounds.end() ? Seconds(0) : found->slowest;
 }
 
 std::string FailoverReport::story() const

@@ -17,15 +17,13 @@ struct FailoverRound {
 	double begin = 0, end = 0; // of the fault, as Completion::at
 	std::vector<Completion> reads{};
 	std::vector<Mark> marks{};
-	// The longest times without a completion: until the fault ended, and from then on.
+	// The longest that a reader waited for a completion: until the fault ended, and from then on.
 	Seconds gap_at_fault{}, gap_at_end{};
-	Seconds gap_before{};       // the same before the fault; told where it is the measure
-	Seconds failed_after{-1};   // until the connection failed, by the module's trace
-	Seconds resumed_after{-1};  // from there to the first completion
-	Seconds slowest{};          // the longest that one read took
-	bool io_went_on = false;
-	bool recovered = false;     // everything as it was, by itself
-	Seconds recovery{};         // from the end of the fault
+	Seconds gap_before{};      // the same before the fault; told where it is the measure
+	Seconds failed_after{-1};  // until the connection failed, by the module's trace
+	Seconds resumed_after{-1}; // from there to the end of the wait
+	bool recovered = false;    // everything as it was, by itself
+	Seconds recovery{};        // from the end of the fault
 
 	Seconds gap() const { return std::max(gap_at_fault, gap_at_end); }
 	std::string story() const;
@@ -39,7 +37,6 @@ struct FailoverReport {
 	std::vector<std::string> complaints; // of the initiator's kernel
 
 	Seconds longest_gap() const;
-	Seconds slowest_read() const;
 	std::string story() const;
 };
 

@@ -100,13 +100,17 @@ Gap longest_gap(const std::vector<Completion> &reads, double since, double befor
 	return longest;
 }
 
-Seconds slowest(const std::vector<Completion> &reads)
+Gap longest_wait(const std::vector<Completion> &reads, double since, double before)
 {
-	double longest = 0;
+	Gap longest = longest_gap(reads, since, before);
 
-	for (const Completion &read : reads)
-		longest = std::max(longest, read.took);
-	return Seconds(longest);
+	for (const Completion &read : reads) {
+		const Gap wait{read.at - read.took, Seconds(read.took)};
+
+		if (wait.until() > since && wait.from < before && wait.length > longest.length)
+			longest = wait;
+	}
+	return longest;
 }
 
 } // namespace lab

@@ -137,9 +137,11 @@ Multipath::Multipath(Vm &initiator, const std::string &disk, const std::string &
 	else
 		initiator.put(configuration, "/etc/multipath.conf");
 	wwid_ = initiator.output("/usr/lib/udev/scsi_id -g " + disk);
-	initiator.output(fmt::format("modprobe -a dm_multipath scsi_dh_alua\n"
-				     "multipath -a {} && multipathd",
-				     disk));
+	initiator.output("modprobe -a dm_multipath scsi_dh_alua");
+	// A session that is just recovering fails it, if it is told to fail its commands at once.
+	if (!eventually([&] { return initiator.run("multipath -a " + disk).ok(); }, seconds(30)))
+		fail("multipath -a {} does not want to", disk);
+	initiator.output("multipathd");
 	if (!eventually([&] { return active_paths() == 2; }, seconds(60), seconds(1)))
 		fail("multipathd made no map with two paths:\n{}",
 		     initiator.run("multipath -ll; multipathd show paths").both());

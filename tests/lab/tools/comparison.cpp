@@ -113,7 +113,7 @@ static std::string figure(const FailoverReport &report)
 static std::string table(const std::vector<std::pair<const Case *, std::optional<CaseResult>>> &results,
 			 unsigned rounds, int &missed)
 {
-	std::string text = fmt::format("Longest gap in I/O at the fault / from its end on, the worst of at "
+	std::string text = fmt::format("The longest wait for I/O at the fault / from its end on, the worst of at "
 				       "least {} rounds.\n\n"
 				       "| case | stock | ours | bound | kept |\n|---|---|---|---|---|\n",
 				       rounds);

@@ -17,13 +17,13 @@ struct NamedFigure {
 static constexpr NamedFigure kFigures[] = {
 	{"gap_at_fault", &FailoverRound::gap_at_fault},   {"gap_at_end", &FailoverRound::gap_at_end},
 	{"gap_before", &FailoverRound::gap_before},       {"failed_after", &FailoverRound::failed_after},
-	{"resumed_after", &FailoverRound::resumed_after}, {"slowest", &FailoverRound::slowest},
+	{"resumed_after", &FailoverRound::resumed_after},
 	{"recovery", &FailoverRound::recovery},
 };
 
 static void to_json(json &object, const FailoverRound &round)
 {
-	object = {{"path", round.path}, {"recovered", round.recovered}, {"io_went_on", round.io_went_on}};
+	object = {{"path", round.path}, {"recovered", round.recovered}};
 	for (const NamedFigure &named : kFigures)
 		object[named.name] = (round.*named.figure).count();
 }
@@ -32,7 +32,6 @@ static void from_json(const json &object, FailoverRound &round)
 {
 	object.at("path").get_to(round.path);
 	object.at("recovered").get_to(round.recovered);
-	object.at("io_went_on").get_to(round.io_went_on);
 	for (const NamedFigure &named : kFigures)
 		round.*named.figure = Seconds(object.at(named.name).get<double>());
 }
