@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-// What the target machine serves: several LIO targets with iSER portals on every address, all over
-// the same memory-backed disks; or tgt in LIO's place.
+// What a target machine serves: several LIO targets with iSER portals on every address, all over
+// the same disks; or tgt in LIO's place.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "lab/vm.h"
@@ -22,7 +23,21 @@ struct ChapSecrets {
 	std::string target_user = "target-user", target_password = "target-secret";
 };
 
-void set_up_lio(Vm &target);
+// Two machines that serve one disk are told apart by their controller numbers.
+struct SharedDisk {
+	std::string device;
+	unsigned controller;
+};
+
+// The first disk, the plain target's LUN 0, is made of memory unless it is a shared one.
+void set_up_lio(Vm &target, const std::optional<SharedDisk> &shared = {});
+
+// Beside these, unless they are there, `count` more targets with the plain target's disk, each with a portal of its own: a
+// port on path A. Disabled, a target breaks its session off and lets nobody connect.
+std::string crowd_target(unsigned number);
+std::string crowd_portal(unsigned number);
+void set_up_crowd(Vm &target, unsigned count);
+void enable_crowd_target(Vm &target, unsigned number, bool enabled);
 
 // While it lives, tgt serves port 3260 over iSER instead of LIO, whose sessions must be gone. (tgt
 // binds every address of that port, and its `port` option is refused: see NOTES.md.)

@@ -26,7 +26,8 @@ static std::vector<std::string> qemu_arguments(const VmConfig &config, const Ima
 		"-accel", "tcg,thread=multi,tb-size=512",
 		"-smp", std::to_string(config.cpus), "-m", std::to_string(config.memory_mib),
 		"-kernel", image.kernel(), "-initrd", initramfs, "-append", kCommandLine,
-		"-serial", "file:console.log",
+		// A machine that is booted again goes on in the same log.
+		"-chardev", "file,id=console,path=console.log,append=on", "-serial", "chardev:console",
 		"-qmp", "unix:qmp.0,server=on,wait=off", "-qmp", "unix:qmp.1,server=on,wait=off",
 		"-drive", fmt::format("file={},if=none,id=disk,format=raw,snapshot=on,cache=unsafe",
 				      image.disk().string()),
@@ -39,6 +40,14 @@ static std::vector<std::string> qemu_arguments(const VmConfig &config, const Ima
 			      fmt::format("socket,id=lab{0},path=lab.{0},server=on,wait=off", port),
 			      "-device", fmt::format("virtserialport,chardev=lab{0},name=lab.{0}", port)});
 	}
+	// What one machine has written, the other reads, and a killed machine does not take with it: both
+	// go through the host's page cache.
+	if (!config.shared_disk.empty())
+		words.insert(words.end(),
+			     {"-drive",
+			      fmt::format("file={},if=none,id=shared,format=raw,cache=writeback,file.locking=off",
+					  config.shared_disk.string()),
+			      "-device", "virtio-blk-pci,drive=shared,share-rw=on"});
 	for (unsigned i = 0; i < config.netdevs.size(); i++) {
 		words.insert(words.end(),
 			     {"-netdev", fmt::format("{},id=net{}", config.netdevs[i], i), "-device",

@@ -24,6 +24,7 @@ struct VmConfig {
 	unsigned cpus;
 	unsigned memory_mib;
 	std::vector<std::string> netdevs; // QEMU's -netdev, without the id; relative to the directory
+	std::filesystem::path shared_disk{}; // /dev/vdb, which another machine may have too
 };
 
 class Vm {
