@@ -90,6 +90,9 @@ prepare() {
 		'obj-$(CONFIG_INFINIBAND_ISER_KUNIT_TEST) += iser/tests/kunit/'
 	append "$ulp/Makefile" \
 		'subdir-ccflags-$(CONFIG_INFINIBAND_ISER_KUNIT_GCOV) += -fprofile-arcs -ftest-coverage -fno-inline'
+	patch -p1 -d "$src" -R -s -f --dry-run <"$here/um-stacktrace.patch" >/dev/null ||
+		patch -p1 -d "$src" -N -s -r - <"$here/um-stacktrace.patch" ||
+		say "User-mode Linux will be slow"
 }
 
 fetch_source() {
