@@ -7,11 +7,12 @@
  * memory has protection (a bio with a payload) and whether the wire has it is
  * the test's choice, so that all operations can be had.
  *
- * Parameters of a built-in module are set as the boot command line sets them:
- * through their kernel_param, whose set function may refuse.
+ * Parameters are set as the boot command line or modprobe sets them: through
+ * their kernel_param, whose set function may refuse.
  */
 #include <linux/blk-integrity.h>
 #include <linux/blkdev.h>
+#include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/unaligned.h>
 #include <scsi/scsi_driver.h>
@@ -152,6 +153,20 @@ static void bed_reset_param(void *data)
 	free_page((unsigned long)param->old);
 }
 
+#if IS_MODULE(CONFIG_INFINIBAND_ISER)
+static const struct kernel_param *bed_find_param(const char *name)
+{
+	struct module *mod;
+	unsigned int i;
+
+	scoped_guard(rcu)
+		mod = find_module("ib_iser");
+	for (i = 0; mod && i < mod->num_kp; i++)
+		if (!strcmp(mod->kp[i].name, name))
+			return &mod->kp[i];
+	return NULL;
+}
+#else
 static const struct kernel_param *bed_find_param(const char *name)
 {
 	const struct kernel_param *kp;
@@ -161,6 +176,7 @@ static const struct kernel_param *bed_find_param(const char *name)
 			return kp;
 	return NULL;
 }
+#endif
 
 /* Sets one of the module's parameters until the test ends; returns its answer. */
 int bed_set_param(struct kunit *test, const char *name, const char *value)
