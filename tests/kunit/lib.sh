@@ -185,6 +185,11 @@ build_of() {
 	echo "$cache/kunit-$key"
 }
 
+# How many orders of teardown there were, and which were left out.
+figures() {
+	sed -n 's/^.*# ib_iser_orders_[a-z]*: //p' "$1" 2>/dev/null || true
+}
+
 # What no log of a kernel may have.
 bad_lines() {
 	grep -n -E 'WARNING:|BUG:|KASAN|UBSAN|[Kk]ernel panic|possible recursive|INFO: task|Call Trace|suspected memory leak|leak detector disabled' \
