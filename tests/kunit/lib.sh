@@ -192,6 +192,6 @@ figures() {
 
 # What no log of a kernel may have.
 bad_lines() {
-	grep -n -E 'WARNING:|BUG:|KASAN|UBSAN|[Kk]ernel panic|possible recursive|INFO: task|Call Trace|suspected memory leak|leak detector disabled' \
+	grep -n -E 'WARNING:|BUG:|KASAN|UBSAN|[Kk]ernel panic|possible recursive|INFO: task|Call Trace|suspected memory leak|ODEBUG: Out of memory|DMA-API: .*disabl' \
 		"$1" 2>/dev/null || true
 }
