@@ -23,9 +23,9 @@ static void fast_poll(struct fake_qp *qp, const struct ib_send_wr *wr)
 	fast.inside = false;
 }
 
-static struct bed *fast_bed(struct kunit *test, const struct fake_hca_config *cfg)
+static struct bed *fast_bed(struct kunit *test)
 {
-	struct bed *bed = bed_create(test, cfg);
+	struct bed *bed = bed_create(test, NULL);
 
 	memset(&fast, 0, sizeof(fast));
 	bed->hca->in_post = fast_poll;
@@ -49,19 +49,19 @@ KUNIT_ARRAY_PARAM_DESC(fast, fast_cases, desc);
 static void io_ends_inside_its_post(struct kunit *test)
 {
 	const struct fast_case *c = test->param_value;
-	struct bed *bed = fast_bed(test, NULL);
-	struct test_cmd *cmd;
+	struct bed *bed = fast_bed(test);
+	struct cmd_spec spec = {};
 	struct session *s;
 	u32 len;
 
 	bed->target->no_remote_inv = c->no_remote_inv;
 	s = bed_logged_in(bed, &c->params);
 	for (len = 0; len <= 131072; len = len ? len * 2 : 4096) {
-		cmd = cmd_submit(s, &(struct cmd_spec) { .len = len });
-		cmd_expect_good(cmd);
-		cmd = cmd_submit(s, &(struct cmd_spec) { .len = len,
-							 .write = true });
-		cmd_expect_good(cmd);
+		spec.len = len;
+		spec.write = false;
+		cmd_expect_good(cmd_submit(s, &spec));
+		spec.write = true;
+		cmd_expect_good(cmd_submit(s, &spec));
 	}
 	bed_expect_conn_errors(bed, 0);
 }
@@ -119,7 +119,7 @@ KUNIT_ARRAY_PARAM_DESC(fast_failure, fast_failure_cases, desc);
 static void answered_post_fails(struct kunit *test)
 {
 	const struct fast_failure_case *c = test->param_value;
-	struct bed *bed = fast_bed(test, NULL);
+	struct bed *bed = fast_bed(test);
 	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
 		.no_immediate = true,
 		.no_initial_r2t = true,
