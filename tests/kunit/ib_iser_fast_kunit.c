@@ -5,6 +5,7 @@
  * be anybody's. And posts that fail meanwhile, of which something, or as it seems
  * nothing, was sent.
  */
+#include "admin.h"
 #include "bed.h"
 
 static struct fast {
@@ -125,8 +126,10 @@ static void answered_post_fails(struct kunit *test)
 		.no_initial_r2t = true,
 		.first_burst = 16384,
 	});
+	struct kmsg_dump_iter iter;
 	struct test_cmd *cmd;
 
+	admin_mark_log(&iter);
 	fast.s = s;
 	fast.invalidate = c->invalidate;
 	/* an answer to what was never sent: the key to invalidate is not valid */
@@ -140,6 +143,9 @@ static void answered_post_fails(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	bed_expect_conn_errors(bed, 1);
 	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
+	/* what was not posted is not missed */
+	KUNIT_EXPECT_EQ(test, 0,
+			admin_count_log(&iter, "did not flush its queues"));
 	bed->target->hold = false;
 	session_recover(s);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
