@@ -133,8 +133,8 @@ void iser_conn_put(struct iser_conn *conn)
  * @cause: in words that an administrator understands; a constant
  * @err: negative errno, what ep_poll and bind_conn return from now on
  *
- * Only the first call has an effect. libiscsi hears of it from fail_work,
- * unless the connection is being taken down anyway.
+ * Only the first call has an effect, and none once the connection is being taken
+ * down: what happens then is no failure. libiscsi hears of it from fail_work.
  *
  * Context: any; frwd_lock, back_lock may be held.
  */
@@ -144,13 +144,13 @@ void iser_conn_fail(struct iser_conn *conn, const char *cause, int err)
 	bool first;
 
 	spin_lock_irqsave(&conn->state_lock, flags);
-	first = !conn->err;
+	first = !conn->err &&
+		(conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP);
 	if (first) {
 		/* In one step, lest somebody rely on a report that is not queued. */
 		conn->cause = cause;
 		WRITE_ONCE(conn->err, err);
-		if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP)
-			queue_work(iser_wq, &conn->fail_work);
+		queue_work(iser_wq, &conn->fail_work);
 	}
 	spin_unlock_irqrestore(&conn->state_lock, flags);
 	if (first)
@@ -287,7 +287,9 @@ static bool iser_conn_is_drained(struct iser_conn *conn)
 
 /*
  * Invariant 1: from here on no work request is outstanding, and no rkey leads
- * anywhere. A device that does not flush has to do without the QP.
+ * anywhere. A device that does not flush has to do without the QP; that no
+ * completion of a destroyed QP is polled any more is the provider's promise, as
+ * is that a drain ends.
  */
 static void iser_conn_flush(struct iser_conn *conn)
 {
@@ -306,7 +308,7 @@ static void iser_conn_flush(struct iser_conn *conn)
 	synchronize_rcu();
 	rdma_destroy_qp(conn->cm_id);
 	conn->qp = NULL;
-	/* ... and none may be about to end what is settled next. */
+	/* ... and none that runs may be about to end what is settled next. */
 	synchronize_rcu();
 }
 
