@@ -9,7 +9,6 @@
  * The settings belong to user space, which kernel tests do not have: debugfs
  * knows where each of them lies, as the private data of its file.
  */
-#include <linux/attribute_container.h>
 #include <linux/debugfs.h>
 #include <linux/fault-inject.h>
 #include <linux/kallsyms.h>
@@ -36,25 +35,25 @@ static void *fault_knob(struct kunit *test, const char *dir, const char *name)
 }
 
 /*
- * Finds the settings, and has allocations that may sleep fail as well. Spared
- * is the one whose failure the SCSI layer logs and does not report: it then goes
- * on with a host whose transport class was never set up, mutex included, and
- * nobody who adds a host can know.
+ * Finds the settings, and has allocations that may sleep fail as well, but not
+ * those that have the function @spared among their callers (NULL: none).
  */
-void alloc_fault_init(struct kunit *test)
+void alloc_fault_init(struct kunit *test, const char *spared)
 {
 	static const char * const dirs[ALLOC_KINDS] = {
 		"failslab", "fail_page_alloc",
 	};
-	unsigned long reject = (unsigned long)attribute_container_add_device;
-	unsigned long size, offset;
+	unsigned long reject = 0, size = 0, offset;
 	struct ulp_text text;
 	struct fault_attr *attr;
 	int i;
 
 	ulp_find_text(test, &text);
-	KUNIT_ASSERT_TRUE(test, kallsyms_lookup_size_offset(reject, &size,
-							    &offset));
+	if (spared) {
+		reject = kallsyms_lookup_name(spared);
+		KUNIT_ASSERT_TRUE(test, kallsyms_lookup_size_offset(reject, &size,
+								    &offset));
+	}
 	for (i = 0; i < ALLOC_KINDS; i++) {
 		attr = fault_knob(test, dirs[i], "probability");
 		attr = container_of((unsigned long *)attr, struct fault_attr,

@@ -14,7 +14,7 @@ enum alloc_fault_kind {
 	ALLOC_KINDS,
 };
 
-void alloc_fault_init(struct kunit *test);
+void alloc_fault_init(struct kunit *test, const char *spared);
 void alloc_fault_arm(enum alloc_fault_kind kind, unsigned int n);
 bool alloc_fault_disarm(void);
 void alloc_fault_pause(void);
