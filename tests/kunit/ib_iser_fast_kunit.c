@@ -140,8 +140,8 @@ static void answered_post_fails(struct kunit *test)
 	cmd = cmd_submit(s, &(struct cmd_spec) { .len = 20480, .write = c->write });
 	bed->hca->in_post = NULL;
 	KUNIT_EXPECT_EQ(test, fast.answers, 1);
-	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	bed_expect_conn_errors(bed, 1);
+	/* if that is too early, the HCA complains */
 	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
 	/* what was not posted is not missed */
 	KUNIT_EXPECT_EQ(test, 0,
