@@ -69,5 +69,7 @@ check: lab
 	@rm -rf $(REPORTS)
 	-@$(MAKE) --no-print-directory static
 	-@$(MAKE) --no-print-directory coverage
+	-@$(MAKE) --no-print-directory sanitize
 	-@$(MAKE) --no-print-directory lab-check
-	@$(LAB)/tally $(REPORTS)/static.json $(REPORTS)/kunit.log $(REPORTS)/coverage.log $(REPORTS)/lab.json
+	@$(LAB)/tally $(REPORTS)/static.json $(REPORTS)/kunit.log $(REPORTS)/coverage.log \
+		$(REPORTS)/sanitize.log $(REPORTS)/lab.json
