@@ -7,7 +7,7 @@ REPORTS := $(LAB)/reports
 MODULE ?= ours
 SUITE ?= trixie
 
-.PHONY: all install clean lab demo check static lab-check kunit coverage sanitize bench
+.PHONY: all install clean lab demo check static lab-check kunit coverage sanitize bench storm
 
 # The module for the running kernel, or for the one in KDIR.
 all:
@@ -32,6 +32,10 @@ demo: lab
 # Our module beside Debian's own in the same machines: fio's figures, failover.
 bench: lab
 	@$(LAB)/lab bench
+
+# Every fault over and over under verified I/O, in parts: an interrupted storm goes on where it was.
+storm: lab
+	@$(LAB)/lab storm --suite $(SUITE)
 
 static: lab
 	@mkdir -p $(REPORTS)

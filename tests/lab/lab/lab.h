@@ -50,12 +50,14 @@ public:
 	// Whether what is loaded is what was built from the checkout.
 	bool runs_ours();
 
+	// The target machine is reset (Vm::reset) and has its network again, but serves nothing yet.
+	void restart_target();
+
 	// Both machines answer and neither has panicked.
 	bool alive();
 
 private:
 	Lab(Image image, std::unique_ptr<Vm> initiator, std::unique_ptr<Vm> target);
-	void set_up_networks();
 
 	Image image_;
 	Progress progress_ = [](const std::string &) {};

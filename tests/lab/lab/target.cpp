@@ -10,7 +10,8 @@ namespace lab {
 
 static constexpr const char *kCore = "/sys/kernel/config/target/core";
 static constexpr const char *kFabric = "/sys/kernel/config/target/iscsi";
-static constexpr unsigned kDisks = 3; // the third is the held one
+
+enum Disk : unsigned { kPlainDisk, kSecondDisk, kHeldDisk, kKeptDisk };
 
 // A script of configfs steps that stops at the first one refused.
 class ConfigScript {
@@ -32,26 +33,39 @@ private:
 	std::string text_ = "set -ex\n";
 };
 
-static void add_disk(ConfigScript &script, unsigned number)
+static void add_store(ConfigScript &script, unsigned number, const std::string &device)
+{
+	const std::string store = fmt::format("{}/iblock_{}/disk{}", kCore, number, number);
+
+	script.directory(store);
+	script.set(store + "/control", "udev_path=" + device);
+	script.set(store + "/enable", "1");
+	script.set(store + "/wwn/vpd_unit_serial", fmt::format("1ab0000{}", number));
+}
+
+static void add_memory_disk(ConfigScript &script, unsigned number, const char *mib)
 {
 	const std::string null = fmt::format("/sys/kernel/config/nullb/nullb{}", number);
-	const std::string store = fmt::format("{}/iblock_{}/disk{}", kCore, number, number);
-	const bool held = number == kDisks - 1;
 
 	script.directory(null);
 	script.set(null + "/memory_backed", "1");
 	script.set(null + "/max_sectors", "2048");
-	script.set(null + "/size", held ? "64" : "512");
+	script.set(null + "/size", mib);
 	script.set(null + "/power", "1");
-	if (held)
-		script.command(fmt::format("dmsetup create held --table \"0 $(blockdev "
-					   "--getsz /dev/nullb{0}) linear /dev/nullb{0} 0\"",
-					   number));
-	script.directory(store);
-	script.set(store + "/control",
-		   held ? "udev_path=/dev/mapper/held" : fmt::format("udev_path=/dev/nullb{}", number));
-	script.set(store + "/enable", "1");
-	script.set(store + "/wwn/vpd_unit_serial", fmt::format("1ab0000{}", number));
+}
+
+static void add_disks(ConfigScript &script)
+{
+	for (unsigned disk : {kPlainDisk, kSecondDisk}) {
+		add_memory_disk(script, disk, "512");
+		add_store(script, disk, fmt::format("/dev/nullb{}", disk));
+	}
+	add_memory_disk(script, kHeldDisk, "64");
+	script.command(fmt::format("dmsetup create held --table \"0 $(blockdev "
+				   "--getsz /dev/nullb{0}) linear /dev/nullb{0} 0\"",
+				   unsigned{kHeldDisk}));
+	add_store(script, kHeldDisk, "/dev/mapper/held");
+	add_store(script, kKeptDisk, "/dev/vdb");
 }
 
 static std::string tpg(const std::string &name)
@@ -100,20 +114,24 @@ static void ask_for_secrets(ConfigScript &script, const std::string &name, bool 
 
 void set_up_lio(Vm &target)
 {
+	const std::pair<std::string, Disk> first_luns[] = {{kPlainTarget, kPlainDisk},
+							   {kChapTarget, kPlainDisk},
+							   {kMutualTarget, kPlainDisk},
+							   {kHeldTarget, kHeldDisk},
+							   {kKeptTarget, kKeptDisk}};
 	ConfigScript script;
 
 	script.command("modprobe null_blk nr_devices=0");
 	script.command("modprobe -a dm_mod target_core_mod target_core_iblock iscsi_target_mod ib_isert");
-	for (unsigned disk = 0; disk < kDisks; disk++)
-		add_disk(script, disk);
-	for (const std::string &name : {kPlainTarget, kChapTarget, kMutualTarget, kHeldTarget}) {
+	add_disks(script);
+	for (const auto &[name, disk] : first_luns) {
 		add_target(script, name);
-		add_lun(script, name, 0, name == kHeldTarget ? kDisks - 1 : 0);
+		add_lun(script, name, 0, disk);
 	}
-	add_lun(script, kPlainTarget, 1, 1);
+	add_lun(script, kPlainTarget, 1, kSecondDisk);
 	ask_for_secrets(script, kChapTarget, false);
 	ask_for_secrets(script, kMutualTarget, true);
-	for (const std::string &name : {kPlainTarget, kChapTarget, kMutualTarget, kHeldTarget})
+	for (const auto &[name, disk] : first_luns)
 		script.set(tpg(name) + "/enable", "1");
 	target.output(script.text());
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-// What the target machine serves: several LIO targets with iSER portals on every address, all over
-// the same memory-backed disks; or tgt in LIO's place.
+// What the target machine serves: several LIO targets with iSER portals on every address, over
+// disks in memory and one that outlives the machine; or tgt in LIO's place.
 #pragma once
 
 #include <map>
@@ -15,6 +15,7 @@ inline const std::string kPlainTarget = "iqn.2003-01.org.linux-iscsi.lab:plain";
 inline const std::string kChapTarget = "iqn.2003-01.org.linux-iscsi.lab:chap";     // one-way
 inline const std::string kMutualTarget = "iqn.2003-01.org.linux-iscsi.lab:mutual"; // both ways
 inline const std::string kHeldTarget = "iqn.2003-01.org.linux-iscsi.lab:held";     // see HeldDisk
+inline const std::string kKeptTarget = "iqn.2003-01.org.linux-iscsi.lab:kept"; // see Vm::reset()
 inline const std::string kTgtTarget = "iqn.2003-01.org.linux-iscsi.lab:tgt";
 
 struct ChapSecrets {

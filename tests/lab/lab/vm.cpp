@@ -39,6 +39,13 @@ static std::vector<std::string> qemu_arguments(const VmConfig &config, const Ima
 			      fmt::format("socket,id=lab{0},path=lab.{0},server=on,wait=off", port),
 			      "-device", fmt::format("virtserialport,chardev=lab{0},name=lab.{0}", port)});
 	}
+	for (unsigned i = 0; i < config.disks.size(); i++) {
+		words.insert(words.end(),
+			     {"-drive",
+			      fmt::format("file={},if=none,id=disk{},format=raw,cache=unsafe",
+					  config.disks[i], i),
+			      "-device", fmt::format("virtio-blk-pci,drive=disk{}", i)});
+	}
 	for (unsigned i = 0; i < config.netdevs.size(); i++) {
 		words.insert(words.end(),
 			     {"-netdev", fmt::format("{},id=net{}", config.netdevs[i], i), "-device",
@@ -148,9 +155,18 @@ void Vm::quit()
 	qmp().execute("quit");
 }
 
+// Stopped while our new connection to the agent waits for the next one to open its port.
+void Vm::reset()
+{
+	freeze();
+	channel_.reset();
+	qmp().execute("system_reset");
+	thaw();
+}
+
 void Vm::dump_tasks()
 {
-	run("echo w >/proc/sysrq-trigger", std::chrono::seconds(10));
+	run("for key in w t l; do echo $key >/proc/sysrq-trigger; done", std::chrono::seconds(60));
 }
 
 bool Vm::alive()

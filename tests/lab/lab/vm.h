@@ -24,6 +24,7 @@ struct VmConfig {
 	unsigned cpus;
 	unsigned memory_mib;
 	std::vector<std::string> netdevs; // QEMU's -netdev, without the id; relative to the directory
+	std::vector<std::string> disks;   // files, beside the root disk; relative to the directory
 };
 
 class Vm {
@@ -49,7 +50,10 @@ public:
 	void freeze();
 	void thaw();
 	void quit();
-	// Has the kernel print to the console what blocked tasks wait for (sysrq w).
+	// Off and on again, with no word to anybody; the disks but the root disk keep what they hold.
+	// await_boot() comes next.
+	void reset();
+	// Has the kernel print to the console what all tasks are doing, and the workqueues (sysrq).
 	void dump_tasks();
 
 	// Alive as far as the host can see: a panicked one is not.

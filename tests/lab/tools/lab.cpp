@@ -13,6 +13,7 @@
 #include "tools/bench.h"
 #include "tools/comparison.h"
 #include "tools/demo.h"
+#include "tools/storm.h"
 
 namespace {
 
@@ -27,6 +28,8 @@ struct Options {
 	double timeout = 600;
 	unsigned rounds = 5;
 	std::string only;
+	std::optional<std::uint32_t> seed;
+	StormCounts counts = kStormPart;
 };
 
 void say(const std::string &text)
@@ -124,6 +127,15 @@ int run_failover(const Options &options)
 	return compare_failovers(lab, options.rounds, options.only, LAB_RUN_DIR "/failover/pictures", say);
 }
 
+int run_storm(const Options &options)
+{
+	const std::filesystem::path directory = LAB_RUN_DIR "/storm";
+
+	if (!options.seed)
+		return storm(directory, options.suite, say) ? 0 : 1;
+	return storm_part(directory / "replay", options.suite, *options.seed, options.counts, say).held ? 0 : 1;
+}
+
 void add_machine(CLI::App *command, Options &options)
 {
 	command->add_option("machine", options.machine)
@@ -185,6 +197,16 @@ int main(int argc, char **argv)
 	command->add_option("--rounds", options.rounds, "of each case");
 	command->add_option("--case", options.only, "one case only");
 	command->callback([&] { status = run_failover(options); });
+
+	command = app.add_subcommand("storm", "every fault over and over; goes on where it was interrupted");
+	command->add_option("--suite", options.suite, "trixie, trixie-backports or bookworm");
+	command->add_option("--seed", options.seed, "replay the part of this seed, with as many");
+	command->add_option("--flaps", options.counts.flaps);
+	command->add_option("--kills", options.counts.kills);
+	command->add_option("--removals", options.counts.removals);
+	command->add_option("--unloads", options.counts.unloads);
+	command->add_option("--restarts", options.counts.restarts);
+	command->callback([&] { status = run_storm(options); });
 
 	try {
 		app.parse(argc, argv);
