@@ -9,15 +9,6 @@ namespace lab {
 
 using std::chrono::milliseconds;
 
-class FrozenTarget {
-public:
-	explicit FrozenTarget(Vm &target) : target_(target) { target.freeze(); }
-	~FrozenTarget() { target_.thaw(); }
-
-private:
-	Vm &target_;
-};
-
 class Bounds : public LabTest {
 protected:
 	explicit Bounds(seconds limit = minutes(4)) : LabTest(limit) {}
@@ -98,7 +89,7 @@ TEST_F(Bounds, DisconnectIsQuickWhenNobodyAnswersTheConnect)
 
 	EXPECT_FALSE(Login::attempt(initiator(), kPlainTarget, "10.0.1.77:3260", once).ok());
 	{
-		FrozenTarget frozen(target());
+		const FrozenMachine silent(target());
 
 		EXPECT_FALSE(Login::attempt(initiator(), kPlainTarget, portal(Path::A), once).ok());
 	}
@@ -109,7 +100,7 @@ TEST_F(Bounds, OneSessionsTeardownDoesNotDelayAnothers)
 {
 	Login a(initiator(), kPlainTarget, portal(Path::A), {{"node.session.nr_sessions", "8"}});
 	{
-		FrozenTarget frozen(target());
+		const FrozenMachine silent(target());
 
 		initiator().set_cable(0, false);
 		// All eight have failed and are told so; none waits for the silent peer.
@@ -126,7 +117,7 @@ TEST_F(Bounds, AHundredFlapsAgainstASilentPeerHoldTwoConnectionsAtMost)
 {
 	Login a(initiator(), kPlainTarget, portal(Path::A));
 	{
-		FrozenTarget frozen(target());
+		const FrozenMachine silent(target());
 
 		initiator().output("ip neigh replace 10.0.1.2 dev eth0 nud permanent "
 				   "lladdr $(ip -o neigh show 10.0.1.2 dev eth0 | sed 's/.*lladdr //; s/ .*//')");
@@ -156,7 +147,7 @@ TEST_F(Bounds, DeviceIsRemovedUnderIoAndHalfOpenAndLeakedConnects)
 
 	await_io(initiator(), a.disk());
 	{
-		FrozenTarget frozen(target());
+		const FrozenMachine silent(target());
 
 		leak_endpoints(4);
 		for (unsigned i : {0, 1}) {
@@ -181,7 +172,7 @@ TEST_F(Bounds, DeviceIsRemovedUnderIoAndHalfOpenAndLeakedConnects)
 TEST_F(Bounds, UnloadingEndsAtOnceWithLeakedEndpoints)
 {
 	{
-		FrozenTarget frozen(target());
+		const FrozenMachine silent(target());
 
 		leak_endpoints(4);
 		const CommandResult removal = lab().remove_module();

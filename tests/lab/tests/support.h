@@ -64,6 +64,16 @@ private:
 	std::unique_ptr<Watchdog> watchdog_;
 };
 
+// Silent, with its cables plugged, while this lives.
+class FrozenMachine {
+public:
+	explicit FrozenMachine(Vm &vm) : vm_(vm) { vm.freeze(); }
+	~FrozenMachine() { vm_.thaw(); }
+
+private:
+	Vm &vm_;
+};
+
 MATCHER(Succeeded, "succeeded")
 {
 	return arg.ok();
