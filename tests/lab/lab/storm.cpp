@@ -145,7 +145,7 @@ private:
 			initiator_.output("kill -9 $(pidof iscsid)");
 			break;
 		case Deed::start_iscsid:
-			initiator_.output("iscsid");
+			start_iscsid();
 			break;
 		case Deed::delete_device:
 			timed(report_.slowest_removal,
@@ -178,6 +178,16 @@ private:
 
 		step();
 		longest = std::max(longest, Seconds(Clock::now() - begin));
+	}
+
+	// A killed one is gone when the call into the kernel that it was in has returned.
+	void start_iscsid()
+	{
+		const auto gone = [&] { return !initiator_.run("pidof iscsid").ok(); };
+
+		if (!eventually(gone, seconds(10), milliseconds(50)))
+			stuck("a killed iscsid does not end");
+		initiator_.output("iscsid");
 	}
 
 	void add_device(unsigned number)
