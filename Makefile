@@ -7,7 +7,7 @@ REPORTS := $(LAB)/reports
 MODULE ?= ours
 SUITE ?= trixie
 
-.PHONY: all install clean lab demo check static lab-check kunit coverage sanitize bench storm
+.PHONY: all install clean lab demo check static lab-check kunit coverage sanitize bench failover storm
 
 # The module for the running kernel, or for the one in KDIR.
 all:
@@ -32,6 +32,11 @@ demo: lab
 # Our module beside Debian's own in the same machines: fio's figures, failover.
 bench: lab
 	@$(LAB)/lab bench
+
+# Each way in which a path dies, under both modules, against the bounds: over an hour and a half.
+# Broken off, it goes on where it was; `lab failover --case NAME` measures one case anew.
+failover: lab
+	@$(LAB)/lab failover
 
 # Every fault over and over under verified I/O, in parts: an interrupted storm goes on where it was.
 storm: lab

@@ -516,6 +516,7 @@ static int iser_start_dataouts(struct iser_conn *conn, struct iscsi_conn *iscsi_
 				  session->first_burst, segment, conn->sq_size);
 		return -EINVAL;
 	}
+	/* No more can be under way than all tasks may send, and the queue may hold. */
 	count = min(count * session->cmds_max, conn->sq_size);
 	return iser_conn_alloc_dataouts(conn, roundup_pow_of_two(count));
 }

@@ -245,7 +245,6 @@ struct iser_conn {
 	u32			num_dataouts;	/* I: a power of two, or 0 */
 	u32			dataouts_posted; /* F */
 	const struct ib_send_wr	*bad_wr;	/* F: of the last post */
-	u32			dataouts_done;	/* C */
 	struct iser_hdr_pages	*hdrs;		/* I: of ios */
 	struct iser_hdr_pages	*dataout_hdrs;	/* I */
 

@@ -192,17 +192,6 @@ static void iser_send_done(struct ib_cq *cq, struct ib_wc *wc)
 	iser_io_end(io, ISER_IO_SEND);
 }
 
-/* The last Data-Out PDU of a command; their headers come back in this order. */
-static void iser_dataouts_done(struct ib_cq *cq, struct ib_wc *wc)
-{
-	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, send_cqe);
-	struct iser_conn *conn = io->conn;
-
-	/* Pairs with READ_ONCE() in iser_prepare_dataouts(). */
-	WRITE_ONCE(conn->dataouts_done, conn->dataouts_done + io->dataouts);
-	iser_send_done(cq, wc);
-}
-
 static void iser_early_done(struct ib_cq *cq, struct ib_wc *wc)
 {
 	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, early_cqe);
@@ -597,6 +586,13 @@ static int iser_io_fill_sges(struct iser_io *io, struct ib_sge *sge, int max,
 /*
  * As iser_io_fill_sges(), for registered data: what is in too many pieces is
  * sent through the MR, whose registration stands in front of it in the queue.
+ *
+ * The MR may be invalidated, by the target's answer or after it, before the
+ * transport's acknowledgement of the SEND has come. Should that get lost, the
+ * SEND cannot be repeated: the connection fails (local protection error) and is
+ * recovered. Nothing wrong is ever sent, for the slot gets a new key no sooner
+ * than the SEND has completed. It takes a lost packet and, on a device whose
+ * SENDs have four elements or more, pieces that are smaller than pages.
  */
 static int iser_io_fill_sges_mr(struct iser_io *io, struct ib_sge *sge, u32 offset,
 				u32 len)
@@ -621,9 +617,8 @@ static int iser_prepare_dataouts(struct iser_io *io)
 	u32 count = DIV_ROUND_UP(unsol->data_length, task->conn->max_xmit_dlength);
 	u32 i;
 
-	/* READ_ONCE() pairs with WRITE_ONCE() in iser_dataouts_done(). */
-	if (conn->dataouts_posted - READ_ONCE(conn->dataouts_done) + count >
-	    conn->num_dataouts || !iser_sq_has_room(conn, conn->cmd_wrs + count + ISER_CONTROL_WRS))
+	/* Where the queue has room, so has their ring: see iser_start_dataouts(). */
+	if (!iser_sq_has_room(conn, conn->cmd_wrs + count + ISER_CONTROL_WRS))
 		return -EAGAIN;
 	for (i = 0; i < count; i++) {
 		struct iser_dataout *dataout =
@@ -647,7 +642,6 @@ static int iser_prepare_dataouts(struct iser_io *io)
 	}
 	io->send_wr.wr_cqe = &io->early_cqe;
 	io->send_wr.send_flags = 0;
-	io->send_cqe.done = iser_dataouts_done;
 	prev->wr_cqe = &io->send_cqe;
 	prev->send_flags = IB_SEND_SIGNALED;
 	io->dataouts = count;

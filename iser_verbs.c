@@ -271,32 +271,50 @@ void iser_conn_shutdown(struct iser_conn *conn)
 	cancel_work_sync(&conn->fail_work);
 }
 
-/* Take back what the flush did not return. */
-static void iser_conn_settle_ios(struct iser_conn *conn)
+/* Has the HCA given back all that was posted? */
+static bool iser_conn_is_drained(struct iser_conn *conn)
 {
-	bool drained = true;
 	int owned;
 	u32 i;
 
 	for (i = 0; i < conn->num_ios; i++) {
 		owned = atomic_read(&conn->ios[i].hca);
 		if (!(owned & ISER_IO_PART) && (owned & (ISER_IO_SEND | ISER_IO_INV)))
-			drained = false;
+			return false;
 	}
-	if (!drained) {
-		/* The device lost completions: no QP, no work requests. */
-		iser_conn_log(err, conn, "the device did not flush its queues\n");
-		rdma_destroy_qp(conn->cm_id);
-		conn->qp = NULL;
+	return true;
+}
+
+/*
+ * Invariant 1: from here on no work request is outstanding, and no rkey leads
+ * anywhere. A device that does not flush has to do without the QP.
+ */
+static void iser_conn_flush(struct iser_conn *conn)
+{
+	struct ib_qp_attr attr = { .qp_state = IB_QPS_ERR };
+
+	/* The drains do this, too, but say nothing of it if it fails. */
+	if (!ib_modify_qp(conn->qp, &attr, IB_QP_STATE)) {
+		/* End when the device has flushed its queues; no peer needed. */
+		ib_drain_rq(conn->qp);
+		ib_drain_sq(conn->qp);
+		if (iser_conn_is_drained(conn))
+			return;
 	}
-	for (i = 0; i < conn->num_ios; i++)
-		iser_io_settle(&conn->ios[i]);
+	iser_conn_log(err, conn, "the device did not flush its queues\n");
+	/* Completion handlers are softirqs: none may be about to post ... */
+	synchronize_rcu();
+	rdma_destroy_qp(conn->cm_id);
+	conn->qp = NULL;
+	/* ... and none may be about to end what is settled next. */
+	synchronize_rcu();
 }
 
 static void iser_conn_drain_work(struct work_struct *work)
 {
 	struct iser_conn *conn = container_of(work, struct iser_conn, drain_work);
 	unsigned int noio = memalloc_noio_save();
+	u32 i;
 
 	cancel_work_sync(&conn->setup_work);
 	mutex_lock(&conn->setup_mutex);
@@ -305,12 +323,10 @@ static void iser_conn_drain_work(struct work_struct *work)
 
 	if (conn->established)
 		rdma_disconnect(conn->cm_id);
-	if (conn->qp) {
-		/* End when the device has flushed its queues; no peer needed. */
-		ib_drain_rq(conn->qp);
-		ib_drain_sq(conn->qp);
-	}
-	iser_conn_settle_ios(conn);
+	if (conn->qp)
+		iser_conn_flush(conn);
+	for (i = 0; i < conn->num_ios; i++)
+		iser_io_settle(&conn->ios[i]);
 	trace_iser_conn_flushed(conn, ktime_us_delta(ktime_get(), conn->terminated));
 	complete_all(&conn->flush_completion);
 	iser_conn_mark(conn, &conn->flushed);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * A mount of sysfs for each access: kernel tests have no file system. And the
+ * A mount of sysfs for each look: kernel tests have no file system. And the
  * kernel's log.
  */
 #include <linux/file.h>
@@ -10,25 +10,24 @@
 
 #include "admin.h"
 
-static ssize_t sysfs_access(struct vfsmount *mnt, const char *path, char *text,
-			    size_t len, bool write)
+static ssize_t sysfs_read(struct vfsmount *mnt, const char *path, char *text,
+			  size_t len)
 {
 	struct path root = { .mnt = mnt, .dentry = mnt->mnt_root };
 	struct file *file;
 	loff_t pos = 0;
 	ssize_t n;
 
-	file = file_open_root(&root, path, write ? O_WRONLY : O_RDONLY, 0);
+	file = file_open_root(&root, path, O_RDONLY, 0);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	n = write ? kernel_write(file, text, len, &pos) :
-		    kernel_read(file, text, len, &pos);
+	n = kernel_read(file, text, len, &pos);
 	fput(file);
 	return n;
 }
 
-static ssize_t sysfs_mount_and_access(const char *path, char *text, size_t len,
-				      bool write)
+/* Reads a file without its newline; returns 0 or a negative errno. */
+int admin_read(const char *path, char *text, size_t size)
 {
 	struct file_system_type *type = get_fs_type("sysfs");
 	struct vfsmount *mnt;
@@ -39,30 +38,14 @@ static ssize_t sysfs_mount_and_access(const char *path, char *text, size_t len,
 	mnt = kern_mount(type);
 	if (IS_ERR(mnt))
 		return PTR_ERR(mnt);
-	n = sysfs_access(mnt, path, text, len, write);
+	n = sysfs_read(mnt, path, text, size - 1);
 	flush_delayed_fput();
 	kern_unmount(mnt);
-	return n;
-}
-
-/* Reads a file without its newline; returns 0 or a negative errno. */
-int admin_read(const char *path, char *text, size_t size)
-{
-	ssize_t n = sysfs_mount_and_access(path, text, size - 1, false);
-
 	if (n < 0)
 		return n;
 	text[n] = '\0';
 	strim(text);
 	return 0;
-}
-
-int admin_write(const char *path, const char *text)
-{
-	ssize_t n = sysfs_mount_and_access(path, (char *)text, strlen(text),
-					   true);
-
-	return n < 0 ? n : 0;
 }
 
 /* The log's end, from which to count on. */

@@ -13,10 +13,9 @@
 #include <linux/debugfs.h>
 #include <linux/fault-inject.h>
 #include <linux/kallsyms.h>
-#include <linux/module.h>
-#include <asm/sections.h>
 
 #include "alloc_fault.h"
+#include "ulp.h"
 
 static struct fault_attr *fault_attr[ALLOC_KINDS];
 static struct fault_attr *fault_armed;	/* NULL: none */
@@ -36,53 +35,6 @@ static void *fault_knob(struct kunit *test, const char *dir, const char *name)
 	return knob;
 }
 
-struct fault_range {
-	unsigned long	start, end;
-};
-
-#if IS_MODULE(CONFIG_INFINIBAND_ISER)
-static void fault_find_text(struct kunit *test, struct fault_range *range)
-{
-	const struct module_memory *text;
-	struct module *mod;
-
-	scoped_guard(rcu)
-		mod = find_module("ib_iser");
-	KUNIT_ASSERT_NOT_NULL(test, mod);
-	text = &mod->mem[MOD_TEXT];
-	range->start = (unsigned long)text->base;
-	range->end = range->start + text->size;
-}
-#else
-/* Its functions lie together, but for the cold, init and exit parts. */
-static int fault_extend(void *data, const char *name, unsigned long addr)
-{
-	struct fault_range *range = data;
-
-	if (strncmp(name, "iser_", 5) || strchr(name, '.') ||
-	    addr < (unsigned long)_stext || addr >= (unsigned long)_etext)
-		return 0;
-	range->start = min(range->start, addr);
-	range->end = max(range->end, addr);
-	return 0;
-}
-
-static void fault_find_text(struct kunit *test, struct fault_range *range)
-{
-	unsigned long size, offset;
-
-	range->start = ULONG_MAX;
-	range->end = 0;
-	kallsyms_on_each_symbol(fault_extend, range);
-	KUNIT_ASSERT_LT(test, range->start, range->end);
-	KUNIT_ASSERT_TRUE(test, kallsyms_lookup_size_offset(range->end, &size,
-							    &offset));
-	range->end += size;
-	/* nobody else's functions bear the prefix, and none lie in between */
-	KUNIT_ASSERT_LT(test, range->end - range->start, 256UL << 10);
-}
-#endif
-
 /*
  * Finds the settings, and has allocations that may sleep fail as well. Spared
  * is the one whose failure the SCSI layer logs and does not report: it then goes
@@ -96,11 +48,11 @@ void alloc_fault_init(struct kunit *test)
 	};
 	unsigned long reject = (unsigned long)attribute_container_add_device;
 	unsigned long size, offset;
-	struct fault_range range;
+	struct ulp_text text;
 	struct fault_attr *attr;
 	int i;
 
-	fault_find_text(test, &range);
+	ulp_find_text(test, &text);
 	KUNIT_ASSERT_TRUE(test, kallsyms_lookup_size_offset(reject, &size,
 							    &offset));
 	for (i = 0; i < ALLOC_KINDS; i++) {
@@ -108,8 +60,8 @@ void alloc_fault_init(struct kunit *test)
 		attr = container_of((unsigned long *)attr, struct fault_attr,
 				    probability);
 		attr->probability = 0;
-		attr->require_start = range.start;
-		attr->require_end = range.end;
+		attr->require_start = text.start;
+		attr->require_end = text.end;
 		attr->reject_start = reject;
 		attr->reject_end = reject + size;
 		attr->verbose = 0;

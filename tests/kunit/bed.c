@@ -28,6 +28,19 @@ void bed_expect_nothing_left(struct bed *bed)
 	KUNIT_EXPECT_EQ(bed->test, bed->hca->dma->live, 0);
 }
 
+/* And nothing to complain of: for tests that count to see what fails. */
+void bed_expect_nothing_left_after(struct bed *bed, const char *what,
+				   unsigned int n)
+{
+	struct fake_hca *hca = bed->hca;
+
+	KUNIT_EXPECT_EQ_MSG(bed->test, 0, hca->n_qp + hca->n_mr + hca->n_pd +
+			    hca->dma->live + hca->n_complaints,
+			    "%s %u fails: %u QPs, %u MRs, %u PDs, %u mappings, %u complaints",
+			    what, n, hca->n_qp, hca->n_mr, hca->n_pd,
+			    hca->dma->live, hca->n_complaints);
+}
+
 /* iscsid has been told of @n failures so far. */
 void bed_expect_conn_errors(struct bed *bed, unsigned int n)
 {
@@ -224,6 +237,82 @@ void session_scan(struct session *s)
 void session_scan_other(struct session *s)
 {
 	s->other_sdev = session_scan_lun(s, 1);
+}
+
+int session_try_connect(struct session *s)
+{
+	struct bed *bed = s->bed;
+	struct sockaddr_storage addr;
+	unsigned int i;
+	int ret;
+
+	fake_net_portal(&addr, bed->hca->net, false);
+	ret = iscsid_ep_connect(bed->iscsid, &addr, &s->ep);
+	if (ret)
+		return ret;
+	bed_settle();
+	ret = iscsid_ep_poll(bed->iscsid, s->ep);
+	/* what was lost on the way to an address is found out by a timer */
+	for (i = 0; !ret && i < 60; i++) {
+		msleep(1000);
+		ret = iscsid_ep_poll(bed->iscsid, s->ep);
+	}
+	KUNIT_EXPECT_NE_MSG(bed->test, ret, 0, "\"not yet\" for ever");
+	return ret == 1 ? 0 : ret;
+}
+
+int session_try_bind(struct session *s)
+{
+	struct iscsid *d = s->bed->iscsid;
+	int ret;
+
+	ret = iscsid_create_session(d, s->ep, s->cmds_max, &s->sid,
+				    &s->host_no);
+	if (ret)
+		return ret;
+	s->has_session = true;
+	ret = iscsid_create_conn(d, s->sid);
+	if (ret)
+		return ret;
+	s->has_conn = true;
+	s->shost = scsi_host_lookup(s->host_no);
+	return iscsid_bind_conn(d, s->sid, s->ep);
+}
+
+/* From SET_PARAM to START_CONN. */
+int session_try_login(struct session *s)
+{
+	struct iscsid *d = s->bed->iscsid;
+	int ret;
+
+	ret = iscsid_set_params(d, s->sid, &s->params);
+	if (ret)
+		return ret;
+	d->n_pdus = 0;
+	ret = iscsid_login(d, s->sid, true);
+	if (ret)
+		return ret;
+	bed_settle();
+	iscsid_take_events(d);
+	if (d->n_conn_errors)
+		return -ENOTCONN;
+	/* a response that was lost is a login that iscsid's timer ends */
+	if (!d->n_pdus)
+		return -ETIMEDOUT;
+	ret = iscsid_start_conn(d, s->sid);
+	bed_settle();
+	return ret;
+}
+
+int session_try_scan(struct session *s)
+{
+	struct iscsid *d = s->bed->iscsid;
+
+	s->shost->transportt->user_scan(s->shost, 0, 0, 0);
+	iscsid_take_events(d);
+	s->sdev = scsi_device_lookup(s->shost, 0, 0, 0);
+	KUNIT_EXPECT_TRUE(s->bed->test, s->sdev || d->n_conn_errors);
+	return s->sdev ? 0 : -ENODEV;
 }
 
 /* A session in full feature phase with its disk found. */

@@ -65,6 +65,8 @@ struct bed *bed_create(struct kunit *test, const struct fake_hca_config *cfg);
 void bed_replug(struct bed *bed);
 void bed_settle(void);
 void bed_expect_nothing_left(struct bed *bed);
+void bed_expect_nothing_left_after(struct bed *bed, const char *what,
+				   unsigned int n);
 void bed_expect_conn_errors(struct bed *bed, unsigned int n);
 
 /* steps of a session; each asserts that it succeeds */
@@ -76,6 +78,11 @@ void session_login(struct session *s);
 void session_scan(struct session *s);
 void session_scan_other(struct session *s);
 void session_close(struct session *s);
+/* likewise; each returns 0, or why the session goes no further */
+int session_try_connect(struct session *s);
+int session_try_bind(struct session *s);
+int session_try_login(struct session *s);
+int session_try_scan(struct session *s);
 /* several of them */
 struct session *bed_logged_in(struct bed *bed,
 			      const struct iscsid_params *params);

@@ -13,6 +13,7 @@
 #include <scsi/scsi_common.h>
 
 #include "bed.h"
+#include "ulp.h"
 
 /* Memory of a command: pages, what is used of them, and its bytes in a row. */
 struct pi_buf {
@@ -57,7 +58,6 @@ struct pi_cmd {
 
 struct bed *bed_create_pi(struct kunit *test, const struct fake_hca_config *cfg,
 			  bool ip, u32 interval);
-int bed_set_param(struct kunit *test, const char *name, const char *value);
 
 struct pi_cmd *pi_create(struct session *s, const struct pi_spec *spec);
 void pi_submit(struct pi_cmd *cmd);

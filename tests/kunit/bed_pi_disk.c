@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * An upper level SCSI driver for protected commands, and the module's parameters.
+ * An upper level SCSI driver for protected commands.
  *
  * The driver is to the midlayer what sd is: it binds to the disk that the scan
  * finds, gives the queue an integrity profile, and prepares each command. Whether
  * memory has protection (a bio with a payload) and whether the wire has it is
  * the test's choice, so that all operations can be had.
- *
- * Parameters of a built-in module are set as the boot command line sets them:
- * through their kernel_param, whose set function may refuse.
  */
 #include <linux/blk-integrity.h>
 #include <linux/blkdev.h>
-#include <linux/moduleparam.h>
 #include <linux/unaligned.h>
 #include <scsi/scsi_driver.h>
 #include <scsi/scsi_eh.h>
@@ -139,45 +135,6 @@ static void pi_disk_unregister(void *data)
 	scsi_unregister_driver(&pi_disk_driver);
 }
 
-struct bed_param {
-	const struct kernel_param	*kp;
-	char				*old;
-};
-
-static void bed_reset_param(void *data)
-{
-	struct bed_param *param = data;
-
-	param->kp->ops->set(strim(param->old), param->kp);
-	free_page((unsigned long)param->old);
-}
-
-static const struct kernel_param *bed_find_param(const char *name)
-{
-	const struct kernel_param *kp;
-
-	for (kp = __start___param; kp < __stop___param; kp++)
-		if (!strncmp(kp->name, "ib_iser.", 8) && !strcmp(kp->name + 8, name))
-			return kp;
-	return NULL;
-}
-
-/* Sets one of the module's parameters until the test ends; returns its answer. */
-int bed_set_param(struct kunit *test, const char *name, const char *value)
-{
-	struct bed_param *param = kunit_kzalloc(test, sizeof(*param), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, param);
-	param->kp = bed_find_param(name);
-	KUNIT_ASSERT_NOT_NULL(test, param->kp);
-	param->old = (char *)get_zeroed_page(GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, param->old);
-	param->kp->ops->get(param->old, param->kp);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bed_reset_param,
-							param), 0);
-	return param->kp->ops->set(value, param->kp);
-}
-
 /*
  * A bed whose module has pi_enable, and this guard; disks have blocks of
  * @interval bytes.
@@ -185,8 +142,8 @@ int bed_set_param(struct kunit *test, const char *name, const char *value)
 struct bed *bed_create_pi(struct kunit *test, const struct fake_hca_config *cfg,
 			  bool ip, u32 interval)
 {
-	KUNIT_ASSERT_EQ(test, bed_set_param(test, "pi_enable", "Y"), 0);
-	KUNIT_ASSERT_EQ(test, bed_set_param(test, "pi_guard", ip ? "1" : "0"), 0);
+	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "pi_enable", "Y"), 0);
+	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "pi_guard", ip ? "1" : "0"), 0);
 	pi_disk_interval = interval;
 	KUNIT_ASSERT_EQ(test, scsi_register_driver(&pi_disk_driver), 0);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, pi_disk_unregister,

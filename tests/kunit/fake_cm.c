@@ -9,7 +9,7 @@
  * By itself the far end accepts a connection (unless hca->hold_connects) and
  * answers when this side closes one (unless hca->hold_close).
  */
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 void fake_cm_init_qp(struct fake_qp *qp)
 {

@@ -8,7 +8,7 @@
  */
 #include <linux/slab.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 static int fake_create_cq(struct ib_cq *ib, const struct ib_cq_init_attr *attr,
 			  struct uverbs_attr_bundle *attrs)
@@ -33,6 +33,7 @@ static int fake_destroy_cq(struct ib_cq *ib, struct ib_udata *udata)
 {
 	struct fake_cq *cq = to_fcq(ib);
 
+	fake_reclaim_command();
 	kvfree(cq->ring);
 	to_hca(ib->device)->n_cq--;
 	return 0;

@@ -16,7 +16,7 @@
 #include <linux/vmalloc.h>
 #include <rdma/ib_mad.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 /* Slot in the upper part, offset below: 64 GiB for each mapping. */
 #define FAKE_SLOT_SHIFT		36

@@ -7,7 +7,7 @@
 #include <linux/etherdevice.h>
 #include <net/addrconf.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 /* Networks are numbered through, so that no test meets an earlier one's routes. */
 static unsigned int fake_next_net;
@@ -118,6 +118,7 @@ static int fake_alloc_pd(struct ib_pd *pd, struct ib_udata *udata)
 {
 	struct fake_hca *hca = to_hca(pd->device);
 
+	fake_reclaim_command();
 	if (fake_verb_fails(hca, FAKE_ALLOC_PD))
 		return -ENOMEM;
 	hca->n_pd++;
@@ -126,6 +127,7 @@ static int fake_alloc_pd(struct ib_pd *pd, struct ib_udata *udata)
 
 static int fake_dealloc_pd(struct ib_pd *pd, struct ib_udata *udata)
 {
+	fake_reclaim_command();
 	to_hca(pd->device)->n_pd--;
 	return 0;
 }
@@ -259,6 +261,7 @@ static void fake_hca_free(void *data)
 
 	fake_hca_unplug(hca);
 	fake_roce_fini(hca);
+	fake_reclaim_stop(hca);
 	fake_spy_stop(hca);
 	fake_hca_complain_leaks(hca);
 	fake_hca_report(hca);
@@ -298,6 +301,8 @@ struct fake_hca *fake_hca_create(struct kunit *test,
 	hca->netdev = fake_net_create(hca->net, cfg->ipv6);
 	KUNIT_ASSERT_NOT_NULL(test, hca->netdev);
 	KUNIT_ASSERT_EQ(test, fake_spy_start(hca), 0);
+	ulp_find_text(test, &hca->text);
+	KUNIT_ASSERT_EQ(test, fake_reclaim_start(hca), 0);
 	KUNIT_ASSERT_EQ(test, fake_hca_register(hca), 0);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test,
 							fake_hca_free,

@@ -11,7 +11,7 @@
 #include <linux/etherdevice.h>
 #include <linux/workqueue.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 static struct iw_cm_event fake_iw_event(struct fake_qp *qp,
 					enum iw_cm_event_type type, int status)

@@ -10,7 +10,7 @@
  */
 #include <linux/slab.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 struct ib_mr *fake_mr_create(struct ib_pd *pd, u32 max)
 {
@@ -76,6 +76,7 @@ static int fake_dereg_mr(struct ib_mr *ib, struct ib_udata *udata)
 	struct fake_mr *mr = to_fmr(ib);
 	unsigned long flags;
 
+	fake_reclaim_command();
 	spin_lock_irqsave(&hca->lock, flags);
 	list_del(&mr->node);
 	hca->n_mr--;

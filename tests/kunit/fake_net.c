@@ -15,7 +15,7 @@
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 static netdev_tx_t fake_xmit(struct sk_buff *skb, struct net_device *netdev)
 {

@@ -20,7 +20,7 @@
 #include <linux/t10-pi.h>
 #include <net/checksum.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 #define FAKE_PI_IOVA		0xfeedf00d0200ull
 #define FAKE_PI_MAX_INTERVAL	4096

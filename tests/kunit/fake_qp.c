@@ -6,7 +6,7 @@
  */
 #include <linux/slab.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 void fake_qp_kick(struct fake_qp *qp)
 {
@@ -46,17 +46,22 @@ enum ib_wc_opcode fake_wc_opcode(enum ib_wr_opcode opcode)
 	}
 }
 
-static void fake_qp_flush(struct fake_qp *qp)
+void fake_qp_flush_rq(struct fake_qp *qp)
 {
-	struct fake_recv *recv, *next_recv;
-	struct fake_wr *wr, *next_wr;
+	struct fake_recv *recv, *next;
 
-	list_for_each_entry_safe(recv, next_recv, &qp->rq, node) {
+	list_for_each_entry_safe(recv, next, &qp->rq, node) {
 		fake_qp_push(qp, recv->wr_id, IB_WC_WR_FLUSH_ERR, IB_WC_RECV, 1);
 		list_del(&recv->node);
 		kfree(recv);
 	}
-	list_for_each_entry_safe(wr, next_wr, &qp->sq, node) {
+}
+
+void fake_qp_flush_sq(struct fake_qp *qp)
+{
+	struct fake_wr *wr, *next;
+
+	list_for_each_entry_safe(wr, next, &qp->sq, node) {
 		fake_qp_push(qp, wr->wr_id, IB_WC_WR_FLUSH_ERR,
 			     fake_wc_opcode(wr->opcode), wr->slots);
 		list_del(&wr->node);
@@ -68,8 +73,10 @@ void fake_qp_set_state_locked(struct fake_qp *qp, enum ib_qp_state state)
 {
 	lockdep_assert_held(&qp->hca->lock);
 	qp->state = state;
-	if (state == IB_QPS_ERR)
-		fake_qp_flush(qp);
+	if (state == IB_QPS_ERR && !qp->hca->slow_flush) {
+		fake_qp_flush_rq(qp);
+		fake_qp_flush_sq(qp);
+	}
 }
 
 /*
@@ -147,10 +154,14 @@ static int fake_modify_qp(struct ib_qp *ib, struct ib_qp_attr *attr, int mask,
 {
 	struct fake_qp *qp = to_fqp(ib);
 
-	/* Whoever asks for an end gets it: draining must always work. */
-	if (!(mask & IB_QP_STATE) || attr->qp_state != IB_QPS_ERR)
+	fake_reclaim_command();
+	/* Whoever asks for an end gets it, unless the device is really broken. */
+	if (!(mask & IB_QP_STATE) || attr->qp_state != IB_QPS_ERR) {
 		if (fake_qp_verb_fails(qp, FAKE_MODIFY_QP))
 			return -EIO;
+	} else if (qp->hca->no_error_state) {
+		return -EIO;
+	}
 	if (!(mask & IB_QP_STATE))
 		return 0;
 	if (!fake_qp_may_become(qp, attr->qp_state, mask))
@@ -180,6 +191,7 @@ static int fake_create_qp(struct ib_qp *ib, struct ib_qp_init_attr *init,
 	struct fake_qp *qp = to_fqp(ib);
 	unsigned long flags;
 
+	fake_reclaim_command();
 	qp->hca = hca;
 	if (init->qp_type != IB_QPT_GSI && fake_verb_fails(hca, FAKE_CREATE_QP))
 		return -ENOMEM;
@@ -195,6 +207,7 @@ static int fake_create_qp(struct ib_qp *ib, struct ib_qp_init_attr *init,
 	qp->cap = init->cap;
 	qp->state = IB_QPS_RESET;
 	INIT_LIST_HEAD(&qp->sq);
+	INIT_LIST_HEAD(&qp->lost);
 	INIT_LIST_HEAD(&qp->rq);
 	INIT_LIST_HEAD(&qp->inbox);
 	INIT_LIST_HEAD(&qp->node);
@@ -220,6 +233,7 @@ static void fake_qp_forget(struct fake_qp *qp)
 	struct fake_pdu *pdu, *next_pdu;
 	struct fake_wr *wr, *next_wr;
 
+	list_splice(&qp->lost, &qp->sq);
 	list_for_each_entry_safe(recv, next_recv, &qp->rq, node)
 		kfree(recv);
 	list_for_each_entry_safe(wr, next_wr, &qp->sq, node)
@@ -235,6 +249,7 @@ static int fake_destroy_qp(struct ib_qp *ib, struct ib_udata *udata)
 	unsigned long flags;
 	unsigned int left;
 
+	fake_reclaim_command();
 	fake_cm_fini_qp(qp);
 	fake_qp_put(qp);
 	wait_for_completion(&qp->unreferenced);

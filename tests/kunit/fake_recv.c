@@ -9,7 +9,7 @@
  */
 #include <linux/slab.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 static int fake_post_one_recv(struct fake_qp *qp, const struct ib_recv_wr *from)
 {
@@ -26,6 +26,7 @@ static int fake_post_one_recv(struct fake_qp *qp, const struct ib_recv_wr *from)
 		return -EINVAL;
 	}
 	if (qp->state == IB_QPS_ERR) {
+		fake_qp_flush_rq(qp);
 		qp->rq_used++;
 		fake_qp_push(qp, from->wr_id, IB_WC_WR_FLUSH_ERR, IB_WC_RECV, 1);
 		return 0;

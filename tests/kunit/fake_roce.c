@@ -20,7 +20,7 @@
 #include <rdma/ib_mad.h>
 #include <rdma/ibta_vol1_c12.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 #define FAKE_GSI_QPN		1
 #define FAKE_PEER_ID		0x5a000000	/* | number of our queue pair */

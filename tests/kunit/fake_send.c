@@ -10,9 +10,10 @@
  * registration follows it. Slots come free when the ULP polls a signalled
  * completion at or behind them, and posting to a full queue is a complaint.
  */
+#include <linux/jhash.h>
 #include <linux/slab.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 /* Collects a message from its scatter list; a bad one is a complaint. */
 static struct fake_pdu *fake_gather(struct fake_qp *qp, struct fake_wr *wr)
@@ -34,6 +35,26 @@ static struct fake_pdu *fake_gather(struct fake_qp *qp, struct fake_wr *wr)
 		return NULL;
 	}
 	return pdu;
+}
+
+/*
+ * A message may have to be sent again, from the same memory, until its SEND is
+ * completed. (What is sent through a region ends with the region's key.)
+ */
+static u32 fake_message_hash(struct fake_qp *qp, struct fake_wr *wr)
+{
+	unsigned int i;
+	u32 hash = 0;
+	void *ptr;
+
+	for (i = 0; i < wr->num_sge; i++) {
+		if (wr->sge[i].lkey != FAKE_LOCAL_LKEY)
+			continue;
+		ptr = fake_dma_ptr(qp->hca->dma, wr->sge[i].addr,
+				   wr->sge[i].length, false);
+		hash = ptr ? jhash(ptr, wr->sge[i].length, hash) : ~hash;
+	}
+	return hash;
 }
 
 static bool fake_execute_inv(struct fake_qp *qp, struct fake_wr *wr)
@@ -76,6 +97,7 @@ static bool fake_execute(struct fake_qp *qp, struct fake_wr *wr,
 	case IB_WR_SEND:
 		wr->executed = true;
 		*pdu = fake_gather(qp, wr);
+		wr->hash = fake_message_hash(qp, wr);
 		if (*pdu && qp->ib.qp_type != IB_QPT_GSI)
 			fake_spy_sent(qp, wr, *pdu);
 		return *pdu;
@@ -173,6 +195,9 @@ static void fake_qp_retire(struct fake_qp *qp, struct fake_wr *last)
 	list_for_each_entry_safe(wr, next, &qp->sq, node) {
 		stop = wr == last;
 		n += wr->slots;
+		if (wr->opcode == IB_WR_SEND &&
+		    fake_message_hash(qp, wr) != wr->hash)
+			fake_complain(qp->hca, "a message has changed before its SEND was done");
 		if (stop)
 			fake_qp_push(qp, wr->wr_id, failed ?
 				     IB_WC_LOC_QP_OP_ERR : IB_WC_SUCCESS,
@@ -241,17 +266,16 @@ unsigned int fake_qp_complete_all(struct fake_qp *qp)
 	return n;
 }
 
-/* A broken device: of what is in the send queue, no completion will ever come. */
+/*
+ * A broken device: of what is in the send queue, no completion will ever come. It
+ * is outstanding as long as there is the queue pair.
+ */
 void fake_qp_lose(struct fake_qp *qp)
 {
-	struct fake_wr *wr, *next;
 	unsigned long flags;
 
 	spin_lock_irqsave(&qp->hca->lock, flags);
-	list_for_each_entry_safe(wr, next, &qp->sq, node) {
-		list_del(&wr->node);
-		kfree(wr);
-	}
+	list_splice_tail_init(&qp->sq, &qp->lost);
 	spin_unlock_irqrestore(&qp->hca->lock, flags);
 }
 
@@ -300,6 +324,7 @@ static int fake_post_one_send(struct fake_qp *qp, const struct ib_send_wr *from)
 		return -EINVAL;
 	}
 	if (qp->state == IB_QPS_ERR) {
+		fake_qp_flush_sq(qp);
 		qp->sq_used += slots;
 		fake_qp_push(qp, from->wr_id, IB_WC_WR_FLUSH_ERR,
 			     fake_wc_opcode(from->opcode), slots);
@@ -317,6 +342,20 @@ static int fake_post_one_send(struct fake_qp *qp, const struct ib_send_wr *from)
 	return 0;
 }
 
+/*
+ * An I/O goes to the queue in one post, whose end is heard of: what another post
+ * was to follow up would be an I/O in pieces.
+ */
+static void fake_check_post(struct fake_qp *qp, const struct ib_send_wr *wr)
+{
+	while (wr->next)
+		wr = wr->next;
+	if (!(wr->send_flags & IB_SEND_SIGNALED) && qp->ib.qp_type != IB_QPT_GSI &&
+	    wr->opcode != IB_WR_RDMA_WRITE)
+		fake_complain(qp->hca, "a post ends with opcode %d, unsignalled",
+			      wr->opcode);
+}
+
 /* ib_drain_sq() must get through even where a failing post is asked for. */
 static bool fake_post_send_fails(struct fake_qp *qp)
 {
@@ -327,11 +366,13 @@ static bool fake_post_send_fails(struct fake_qp *qp)
 static int fake_post_send(struct ib_qp *ib, const struct ib_send_wr *wr,
 			  const struct ib_send_wr **bad)
 {
+	const struct ib_send_wr *first = wr;
 	struct fake_qp *qp = to_fqp(ib);
 	struct fake_hca *hca = qp->hca;
 	unsigned long flags;
 	int ret = 0;
 
+	fake_check_post(qp, wr);
 	spin_lock_irqsave(&hca->lock, flags);
 	if (fake_post_send_fails(qp))
 		ret = -ENOMEM;
@@ -348,6 +389,8 @@ static int fake_post_send(struct ib_qp *ib, const struct ib_send_wr *wr,
 		*bad = wr;
 	fake_qp_kick(qp);
 	fake_qp_run(qp);
+	if (hca->in_post)
+		hca->in_post(qp, first);
 	return ret;
 }
 

@@ -20,7 +20,7 @@
 #include <scsi/scsi_device.h>
 #include <trace/events/scsi.h>
 
-#include "fake_hca.h"
+#include "fake_parts.h"
 
 static u8 *fake_itt_cdb(struct fake_qp *qp, __be32 itt)
 {
@@ -28,12 +28,13 @@ static u8 *fake_itt_cdb(struct fake_qp *qp, __be32 itt)
 	return qp->cdb[(__force u32)itt % FAKE_ITTS];
 }
 
+#define FAKE_REMOTE	(IB_ACCESS_REMOTE_READ | IB_ACCESS_REMOTE_WRITE | \
+			 IB_ACCESS_REMOTE_ATOMIC)
+
 /* The key goes out to the far end: it must grant what is needed, no more. */
 static void fake_spy_advertise(struct fake_qp *qp, u32 key, int need,
 			       const u8 *cdb)
 {
-	int remote = IB_ACCESS_REMOTE_READ | IB_ACCESS_REMOTE_WRITE |
-		     IB_ACCESS_REMOTE_ATOMIC;
 	struct fake_mr *mr = fake_mr_find(qp->hca, key);
 
 	if (!mr || mr->state != FAKE_MR_VALID || mr->ib.pd != qp->ib.pd) {
@@ -41,11 +42,24 @@ static void fake_spy_advertise(struct fake_qp *qp, u32 key, int need,
 			      key);
 		return;
 	}
-	if ((mr->access & remote) != need)
+	if ((mr->access & FAKE_REMOTE) != need)
 		fake_complain(qp->hca, "key %#x grants %#x, needed is %#x", key,
-			      mr->access & remote, need);
+			      mr->access & FAKE_REMOTE, need);
 	mr->advertised = true;
 	memcpy(mr->cdb, cdb, FAKE_CDB_LEN);
+}
+
+/* A region that was registered for a command, but not to be advertised. */
+static void fake_spy_check_secret(struct fake_qp *qp, struct fake_wr *wr)
+{
+	struct fake_wr *reg;
+
+	if (list_is_first(&wr->node, &qp->sq))
+		return;
+	reg = list_prev_entry(wr, node);
+	if (reg->mr && !reg->mr->advertised && (reg->access & FAKE_REMOTE))
+		fake_complain(qp->hca, "key %#x grants %#x to nobody", reg->key,
+			      reg->access & FAKE_REMOTE);
 }
 
 /* A message goes out; hca->lock is held. */
@@ -71,6 +85,7 @@ void fake_spy_sent(struct fake_qp *qp, struct fake_wr *wr,
 	if (iser->flags & ISER_WSV)
 		fake_spy_advertise(qp, be32_to_cpu(iser->write_stag),
 				   IB_ACCESS_REMOTE_READ, wr->cdb);
+	fake_spy_check_secret(qp, wr);
 }
 
 static void fake_spy_check_keys(struct fake_hca *hca, const u8 *cdb)
@@ -84,16 +99,25 @@ static void fake_spy_check_keys(struct fake_hca *hca, const u8 *cdb)
 				      cdb, mr->key);
 }
 
+static void fake_spy_check_queue(struct fake_hca *hca, const u8 *cdb,
+				 struct list_head *queue)
+{
+	struct fake_wr *wr;
+
+	list_for_each_entry(wr, queue, node)
+		if (wr->has_cdb && !memcmp(wr->cdb, cdb, FAKE_CDB_LEN))
+			fake_complain(hca, "command %16ph is done, its SEND is not",
+				      cdb);
+}
+
 static void fake_spy_check_wrs(struct fake_hca *hca, const u8 *cdb)
 {
 	struct fake_qp *qp;
-	struct fake_wr *wr;
 
-	list_for_each_entry(qp, &hca->qps, node)
-		list_for_each_entry(wr, &qp->sq, node)
-			if (wr->has_cdb && !memcmp(wr->cdb, cdb, FAKE_CDB_LEN))
-				fake_complain(hca, "command %16ph is done, its SEND is not",
-					      cdb);
+	list_for_each_entry(qp, &hca->qps, node) {
+		fake_spy_check_queue(hca, cdb, &qp->sq);
+		fake_spy_check_queue(hca, cdb, &qp->lost);
+	}
 }
 
 static void fake_spy_check_memory(struct fake_hca *hca, const u8 *cdb,

@@ -6,25 +6,27 @@
  */
 #include <linux/inet.h>
 
-#include "bed.h"
 #include "admin.h"
-
-#define ADMIN_PARAM	"module/ib_iser/parameters/"
+#include "bed.h"
+#include "ulp.h"
 
 static const struct param_case {
-	const char	*desc, *path, *text, *restore;
+	const char	*desc, *name, *text, *otherwise;
 	int		wanted;
 } param_cases[] = {
-	{ "tos", ADMIN_PARAM "tos", "255", "-1", 0 },
-	{ "tos left to the CM", ADMIN_PARAM "tos", "-1", "-1", 0 },
-	{ "tos too large", ADMIN_PARAM "tos", "256", "-1", -ERANGE },
-	{ "tos below -1", ADMIN_PARAM "tos", "-2", "-1", -ERANGE },
-	{ "tos not a number", ADMIN_PARAM "tos", "low", "-1", -EINVAL },
-	{ "ack_timeout 0, never", ADMIN_PARAM "ack_timeout", "0", "-1",
-	  -ERANGE },
-	{ "grace", ADMIN_PARAM "port_down_grace_ms", "600000", "0", 0 },
-	{ "grace of -1", ADMIN_PARAM "port_down_grace_ms", "-1", "0",
-	  -ERANGE },
+	{ "tos", "tos", "255", "-1", 0 },
+	{ "tos left to the CM", "tos", "-1", "-1", 0 },
+	{ "tos too large", "tos", "256", "-1", -ERANGE },
+	{ "tos below -1", "tos", "-2", "-1", -ERANGE },
+	{ "tos not a number", "tos", "low", "-1", -EINVAL },
+	{ "ack_timeout 0, never", "ack_timeout", "0", "-1", -ERANGE },
+	{ "grace", "port_down_grace_ms", "600000", "0", 0 },
+	{ "grace of -1", "port_down_grace_ms", "-1", "0", -ERANGE },
+	{ "pi_guard", "pi_guard", "1", "0", 0 },
+	{ "pi_guard too large", "pi_guard", "2", "0", -ERANGE },
+	{ "pi_guard below 0", "pi_guard", "-1", "0", -ERANGE },
+	{ "pi_guard not a number", "pi_guard", "CRC", "0", -EINVAL },
+	{ "pi_enable neither yes nor no", "pi_enable", "2", "N", -EINVAL },
 };
 
 KUNIT_ARRAY_PARAM_DESC(param, param_cases, desc);
@@ -32,38 +34,22 @@ KUNIT_ARRAY_PARAM_DESC(param, param_cases, desc);
 static void parameter_keeps_to_its_range(struct kunit *test)
 {
 	const struct param_case *c = test->param_value;
-	char text[16];
+	char path[64], text[16];
 
-	KUNIT_EXPECT_EQ(test, admin_write(c->path, c->text), c->wanted);
-	KUNIT_EXPECT_EQ(test, admin_read(c->path, text, sizeof(text)), 0);
-	KUNIT_EXPECT_STREQ(test, text, c->wanted ? c->restore : c->text);
-	KUNIT_EXPECT_EQ(test, admin_write(c->path, c->restore), 0);
-}
-
-static void admin_restore(void *data)
-{
-	admin_write(ADMIN_PARAM "tos", "-1");
-	admin_write(ADMIN_PARAM "ack_timeout", "-1");
-	admin_write(ADMIN_PARAM "port_down_grace_ms", "0");
-}
-
-static struct bed *admin_bed(struct kunit *test)
-{
-	struct bed *bed = bed_create(test, NULL);
-
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, admin_restore,
-							NULL), 0);
-	return bed;
+	KUNIT_EXPECT_EQ(test, ulp_set_param(test, c->name, c->text), c->wanted);
+	snprintf(path, sizeof(path), "module/ib_iser/parameters/%s", c->name);
+	KUNIT_EXPECT_EQ(test, admin_read(path, text, sizeof(text)), 0);
+	KUNIT_EXPECT_STREQ(test, text, c->wanted ? c->otherwise : c->text);
 }
 
 /* The type of service is a connection's; the iWARP CM takes no ACK timeout. */
 static void new_connections_use_the_parameters(struct kunit *test)
 {
-	struct bed *bed = admin_bed(test);
+	struct bed *bed = bed_create(test, NULL);
 	struct session *s = bed_session(bed, NULL);
 
-	KUNIT_ASSERT_EQ(test, admin_write(ADMIN_PARAM "tos", "32"), 0);
-	KUNIT_ASSERT_EQ(test, admin_write(ADMIN_PARAM "ack_timeout", "14"), 0);
+	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "tos", "32"), 0);
+	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "ack_timeout", "14"), 0);
 	session_connect(s);
 	KUNIT_EXPECT_TRUE(test, s->qp->cm_id->tos_set);
 	KUNIT_EXPECT_EQ(test, s->qp->cm_id->tos, 32);
@@ -72,10 +58,10 @@ static void new_connections_use_the_parameters(struct kunit *test)
 /* port error | port active within the grace: nothing happened */
 static void port_that_comes_back_in_time_fails_nothing(struct kunit *test)
 {
-	struct bed *bed = admin_bed(test);
+	struct bed *bed = bed_create(test, NULL);
 	struct session *s = bed_logged_in(bed, NULL);
 
-	admin_write(ADMIN_PARAM "port_down_grace_ms", "1000");
+	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "port_down_grace_ms", "1000"), 0);
 	bed->hca->port_down = true;
 	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
 	bed_settle();
@@ -90,10 +76,10 @@ static void port_that_comes_back_in_time_fails_nothing(struct kunit *test)
 /* port error | within the grace nothing | the grace is over: failed */
 static void port_that_stays_down_fails_the_connection(struct kunit *test)
 {
-	struct bed *bed = admin_bed(test);
+	struct bed *bed = bed_create(test, NULL);
 
 	bed_logged_in(bed, NULL);
-	admin_write(ADMIN_PARAM "port_down_grace_ms", "1000");
+	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "port_down_grace_ms", "1000"), 0);
 	bed->hca->port_down = true;
 	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
 	msleep(500);

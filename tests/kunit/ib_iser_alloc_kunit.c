@@ -6,8 +6,7 @@
  * the next step is refused with an errno or the connection is reported as
  * failed; and while the session is up no command fails.
  */
-#include <linux/delay.h>
-#include <scsi/scsi_transport.h>
+#include <linux/sched/signal.h>
 
 #include "alloc_fault.h"
 #include "bed.h"
@@ -24,71 +23,6 @@ static bool alloc_serve(struct fake_qp *qp, struct fake_pdu *pdu)
 	return served;
 }
 
-/* Each phase returns 0, or why the session goes no further. */
-static int alloc_connect(struct session *s)
-{
-	struct bed *bed = s->bed;
-	struct sockaddr_storage addr;
-	unsigned int i;
-	int ret;
-
-	fake_net_portal(&addr, bed->hca->net, false);
-	ret = iscsid_ep_connect(bed->iscsid, &addr, &s->ep);
-	if (ret)
-		return ret;
-	bed_settle();
-	ret = iscsid_ep_poll(bed->iscsid, s->ep);
-	/* what was lost on the way to an address is found out by a timer */
-	for (i = 0; !ret && i < 60; i++) {
-		msleep(1000);
-		ret = iscsid_ep_poll(bed->iscsid, s->ep);
-	}
-	KUNIT_EXPECT_NE_MSG(bed->test, ret, 0, "\"not yet\" for ever");
-	return ret == 1 ? 0 : ret;
-}
-
-static int alloc_bind(struct session *s)
-{
-	struct iscsid *d = s->bed->iscsid;
-	int ret;
-
-	ret = iscsid_create_session(d, s->ep, s->cmds_max, &s->sid,
-				    &s->host_no);
-	if (ret)
-		return ret;
-	s->has_session = true;
-	ret = iscsid_create_conn(d, s->sid);
-	if (ret)
-		return ret;
-	s->has_conn = true;
-	s->shost = scsi_host_lookup(s->host_no);
-	return iscsid_bind_conn(d, s->sid, s->ep);
-}
-
-static int alloc_start(struct session *s)
-{
-	struct iscsid *d = s->bed->iscsid;
-	int ret;
-
-	ret = iscsid_set_params(d, s->sid, &s->params);
-	if (ret)
-		return ret;
-	d->n_pdus = 0;
-	ret = iscsid_login(d, s->sid, true);
-	if (ret)
-		return ret;
-	bed_settle();
-	iscsid_take_events(d);
-	if (d->n_conn_errors)
-		return -ENOTCONN;
-	/* a response that was lost is a login that iscsid's timer ends */
-	if (!d->n_pdus)
-		return -ETIMEDOUT;
-	ret = iscsid_start_conn(d, s->sid);
-	bed_settle();
-	return ret;
-}
-
 static int alloc_io(struct session *s)
 {
 	struct bed *bed = s->bed;
@@ -96,11 +30,7 @@ static int alloc_io(struct session *s)
 	struct test_cmd *cmd[2];
 	unsigned int i;
 
-	s->shost->transportt->user_scan(s->shost, 0, 0, 0);
-	iscsid_take_events(d);
-	s->sdev = scsi_device_lookup(s->shost, 0, 0, 0);
-	KUNIT_EXPECT_TRUE(bed->test, s->sdev || d->n_conn_errors);
-	if (!s->sdev)
+	if (session_try_scan(s))
 		return -ENODEV;
 	cmd[0] = cmd_submit(s, &(struct cmd_spec) { .len = 20480 });
 	cmd[1] = cmd_submit(s, &(struct cmd_spec) { .len = 20480, .write = true });
@@ -119,15 +49,39 @@ static int alloc_teardown(struct session *s)
 	return 0;
 }
 
+/* The device goes, from under a session whose commands wait for their answers. */
+static int alloc_removal(struct session *s)
+{
+	struct bed *bed = s->bed;
+	struct test_cmd *cmd[2];
+	unsigned int i;
+
+	alloc_fault_pause();
+	bed->target->hold = true;
+	cmd[0] = cmd_submit(s, &(struct cmd_spec) { .len = 20480 });
+	cmd[1] = cmd_submit(s, &(struct cmd_spec) { .len = 20480, .write = true });
+	alloc_fault_resume();
+	fake_hca_unplug(bed->hca);
+	bed_settle();
+	bed->target->hold = false;
+	session_close(s);
+	for (i = 0; i < ARRAY_SIZE(cmd); i++)
+		KUNIT_EXPECT_NE(bed->test, cmd_wait(cmd[i]), -ETIMEDOUT);
+	return 0;
+}
+
+/* Each phase returns 0, or why the session goes no further. */
 static const struct alloc_phase {
 	const char	*desc;
 	int		(*run)(struct session *s);
+	bool		ends;		/* the session; only where it is tested */
 } alloc_phases[] = {
-	{ "connect",	alloc_connect },
-	{ "bind",	alloc_bind },
-	{ "start",	alloc_start },
+	{ "connect",	session_try_connect },
+	{ "bind",	session_try_bind },
+	{ "start",	session_try_login },
 	{ "I/O",	alloc_io },
-	{ "teardown",	alloc_teardown },
+	{ "teardown",	alloc_teardown, true },
+	{ "removal",	alloc_removal, true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(alloc, alloc_phases, desc);
@@ -157,17 +111,6 @@ static void alloc_return_device(struct bed *bed, struct fake_hca *own)
 	fake_hca_destroy(hca);
 }
 
-static void alloc_expect_nothing_left(struct kunit *test, struct fake_hca *hca,
-				      unsigned int n)
-{
-	KUNIT_EXPECT_EQ_MSG(test, hca->n_qp, 0, "allocation %u fails", n);
-	KUNIT_EXPECT_EQ_MSG(test, hca->n_mr, 0, "allocation %u fails", n);
-	KUNIT_EXPECT_EQ_MSG(test, hca->n_pd, 0, "allocation %u fails", n);
-	KUNIT_EXPECT_EQ_MSG(test, hca->dma->live, 0, "allocation %u fails", n);
-	KUNIT_EXPECT_EQ_MSG(test, hca->n_complaints, 0, "allocation %u fails",
-			    n);
-}
-
 /* Returns whether @phase made @n allocations, the last of which has failed. */
 static bool alloc_session(struct bed *bed, const struct alloc_phase *phase,
 			  enum alloc_fault_kind kind, unsigned int n)
@@ -186,6 +129,8 @@ static bool alloc_session(struct bed *bed, const struct alloc_phase *phase,
 	bed->iscsid->n_conn_errors = 0;
 	for (p = alloc_phases; !ret && p < alloc_phases +
 	     ARRAY_SIZE(alloc_phases); p++) {
+		if (p->ends && p != phase)
+			continue;
 		if (p == phase)
 			alloc_fault_arm(kind, n);
 		ret = p->run(s);
@@ -197,7 +142,7 @@ static bool alloc_session(struct bed *bed, const struct alloc_phase *phase,
 					      p->desc, n, ERR_PTR(ret));
 	}
 	session_close(s);
-	alloc_expect_nothing_left(bed->test, bed->hca, n);
+	bed_expect_nothing_left_after(bed, "allocation", n);
 	alloc_return_device(bed, own);
 	return failed;
 }
@@ -220,37 +165,60 @@ static void every_allocation_may_fail(struct kunit *test)
 	KUNIT_EXPECT_GT(test, n[ALLOC_SLAB] + n[ALLOC_PAGE], 0);
 }
 
-/* Without its data iSER does not use the device, and says so when asked. */
-static void device_add_may_fail(struct kunit *test)
+/* Returns whether there were @n allocations; counts the connects refused. */
+static bool alloc_device(struct kunit *test, enum alloc_fault_kind kind,
+			 unsigned int n, unsigned int *refused)
 {
-	unsigned int n = 0, refused = 0;
 	struct session *s;
 	struct bed *bed;
 	bool failed;
 	int ret;
 
+	alloc_fault_arm(kind, n);
+	bed = bed_create(test, NULL);
+	failed = alloc_fault_disarm();
+	s = bed_session(bed, NULL);
+	ret = session_try_connect(s);
+	if (!failed)
+		KUNIT_EXPECT_EQ(test, ret, 0);
+	*refused += ret < 0;
+	session_close(s);
+	bed_expect_nothing_left_after(bed, "allocation", n);
+	return failed;
+}
+
+/* Without its data iSER does not use the device, and says so when asked. */
+static void device_add_may_fail(struct kunit *test)
+{
+	unsigned int n[ALLOC_KINDS] = {}, refused = 0;
+	int kind;
+
 	alloc_fault_init(test);
-	do {
-		alloc_fault_arm(ALLOC_SLAB, n + 1);
-		bed = bed_create(test, NULL);
-		failed = alloc_fault_disarm();
-		s = bed_session(bed, NULL);
-		ret = alloc_connect(s);
-		if (!failed)
-			KUNIT_EXPECT_EQ(test, ret, 0);
-		refused += ret < 0;
-		session_close(s);
-		alloc_expect_nothing_left(test, bed->hca, n + 1);
-		n += failed;
-	} while (failed);
-	kunit_info(test, "device add: %u allocations, each failed once", n);
+	for (kind = 0; kind < ALLOC_KINDS; kind++)
+		while (alloc_device(test, kind, n[kind] + 1, &refused))
+			n[kind]++;
+	kunit_info(test, "device add: %u allocations from slabs and %u of pages, each failed once",
+		   n[ALLOC_SLAB], n[ALLOC_PAGE]);
 	/* a kernel with debug objects can do without some of them */
 	KUNIT_EXPECT_GT(test, refused, 0);
+}
+
+/* What brings a connection back, and what takes one down, needs no new thread. */
+static void works_have_threads_in_reserve(struct kunit *test)
+{
+	struct task_struct *task;
+	unsigned int n = 0;
+
+	scoped_guard(rcu)
+		for_each_process(task)
+			n += strstarts(task->comm, "kworker/R-iser");
+	KUNIT_EXPECT_EQ(test, n, 2);
 }
 
 static struct kunit_case ib_iser_alloc_cases[] = {
 	KUNIT_CASE_PARAM(every_allocation_may_fail, alloc_gen_params),
 	KUNIT_CASE(device_add_may_fail),
+	KUNIT_CASE(works_have_threads_in_reserve),
 	{}
 };
 

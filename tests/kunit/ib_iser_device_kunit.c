@@ -8,6 +8,7 @@
 
 #include "admin.h"
 #include "bed.h"
+#include "fake_parts.h"
 
 static void device_disconnect(struct session *s)
 {
@@ -138,6 +139,69 @@ static void lost_completions_end_with_the_queue_pair(struct kunit *test)
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
 }
 
+static const struct device_kind {
+	const char		*desc;
+	struct fake_hca_config	cfg;
+} device_kinds[] = {
+	{ "iWARP" },
+	{ "RoCE", { .roce = true } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(device_kind, device_kinds, desc);
+
+/* command, SEND not done | ep_disconnect: what a queue has comes back if waited for */
+static void slow_flush_is_waited_for(struct kunit *test)
+{
+	const struct device_kind *c = test->param_value;
+	struct bed *bed = bed_create(test, &c->cfg);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct test_cmd *cmd;
+
+	bed->target->hold = true;
+	bed->hca->hold_completions = true;
+	bed->hca->slow_flush = true;
+	cmd = cmd_submit(s, &(struct cmd_spec) { .len = 4096 });
+	device_disconnect(s);
+	device_stop(s);
+	bed_settle();
+	bed_expect_nothing_left(bed);
+	bed->hca->hold_completions = false;
+	bed->hca->slow_flush = false;
+	bed->target->hold = false;
+	device_expect_relogin(s);
+	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
+}
+
+/*
+ * command, SEND done, its key at the target | ep_disconnect, and the device does
+ * not flush | stop: nothing but the end of the queue pair makes the key useless
+ */
+static void queue_pair_that_does_not_end_is_destroyed(struct kunit *test)
+{
+	const struct device_kind *c = test->param_value;
+	struct bed *bed = bed_create(test, &c->cfg);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct kmsg_dump_iter iter;
+	struct test_cmd *cmd;
+
+	bed->target->hold = true;
+	cmd = cmd_submit(s, &(struct cmd_spec) { .len = 4096 });
+	bed_next_pdu(bed, s->qp, ISCSI_OP_SCSI_CMD);
+	bed->hca->no_error_state = true;
+	bed->hca->allow_undrained = true;
+	admin_mark_log(&iter);
+	device_disconnect(s);
+	device_stop(s);
+	KUNIT_EXPECT_EQ(test, 1,
+			admin_count_log(&iter, "did not flush its queues"));
+	bed_settle();
+	bed_expect_nothing_left(bed);
+	bed->hca->no_error_state = false;
+	bed->target->hold = false;
+	device_expect_relogin(s);
+	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
+}
+
 /* A completion of the registration in front of a command says nothing new. */
 static void superfluous_completion_is_ignored(struct kunit *test)
 {
@@ -193,6 +257,9 @@ static struct kunit_case ib_iser_device_cases[] = {
 	KUNIT_CASE(regions_are_made_for_nobody),
 	KUNIT_CASE(late_interrupt_completes_nothing),
 	KUNIT_CASE(lost_completions_end_with_the_queue_pair),
+	KUNIT_CASE_PARAM(slow_flush_is_waited_for, device_kind_gen_params),
+	KUNIT_CASE_PARAM(queue_pair_that_does_not_end_is_destroyed,
+			 device_kind_gen_params),
 	KUNIT_CASE(superfluous_completion_is_ignored),
 	KUNIT_CASE(receives_that_are_not_taken_fail_connection),
 	{}

@@ -5,10 +5,8 @@
  */
 #include <linux/delay.h>
 
-#include "admin.h"
 #include "bed.h"
-
-#define EVENT_GRACE	"module/ib_iser/parameters/port_down_grace_ms"
+#include "ulp.h"
 
 static void event_expect_good_io(struct session *s)
 {
@@ -58,18 +56,11 @@ static void event_concerns_a_connection_or_not(struct kunit *test)
 	bed_expect_conn_errors(bed, c->fatal);
 }
 
-static void event_restore(void *data)
-{
-	admin_write(EVENT_GRACE, "0");
-}
-
 static struct bed *event_grace_bed(struct kunit *test)
 {
 	struct bed *bed = bed_create(test, NULL);
 
-	KUNIT_ASSERT_EQ(test, admin_write(EVENT_GRACE, "1000"), 0);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, event_restore,
-							NULL), 0);
+	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "port_down_grace_ms", "1000"), 0);
 	return bed;
 }
 

@@ -5,8 +5,6 @@
  * it costs, a connect, a login, a retry, nothing may be left behind, and once
  * the session is up a command may fail only with its connection.
  */
-#include <scsi/scsi_transport.h>
-
 #include "bed.h"
 
 /* Runs a whole session; stops at the first step that is refused. */
@@ -15,32 +13,11 @@ static void failure_run(struct kunit *test, struct session *s)
 	static const struct cmd_spec write = { .len = 20480, .write = true };
 	struct bed *bed = s->bed;
 	struct iscsid *d = bed->iscsid;
-	struct sockaddr_storage addr;
 	struct test_cmd *cmd[2];
 	unsigned int i;
 
-	fake_net_portal(&addr, bed->hca->net, false);
-	if (iscsid_ep_connect(d, &addr, &s->ep))
-		return;
-	bed_settle();
-	if (iscsid_ep_poll(d, s->ep) != 1)
-		return;
-	session_create(s);
-	if (iscsid_bind_conn(d, s->sid, s->ep))
-		return;
-	if (iscsid_set_params(d, s->sid, &s->params))
-		return;
-	if (iscsid_login(d, s->sid, true))
-		return;
-	bed_settle();
-	if (iscsid_start_conn(d, s->sid))
-		return;
-	bed_settle();
-	s->shost->transportt->user_scan(s->shost, 0, 0, 0);
-	iscsid_take_events(d);
-	s->sdev = scsi_device_lookup(s->shost, 0, 0, 0);
-	KUNIT_EXPECT_TRUE(test, s->sdev || d->n_conn_errors);
-	if (!s->sdev)
+	if (session_try_connect(s) || session_try_bind(s) ||
+	    session_try_login(s) || session_try_scan(s))
 		return;
 	cmd[0] = cmd_submit(s, &(struct cmd_spec) { .len = 20480 });
 	cmd[1] = cmd_submit(s, &write);
@@ -50,16 +27,6 @@ static void failure_run(struct kunit *test, struct session *s)
 		if (!d->n_conn_errors)
 			cmd_expect_good(cmd[i]);
 	}
-}
-
-static void failure_expect_nothing_left(struct kunit *test, struct fake_hca *hca,
-					int n)
-{
-	KUNIT_EXPECT_EQ_MSG(test, hca->n_qp, 0, "call %d fails", n);
-	KUNIT_EXPECT_EQ_MSG(test, hca->n_mr, 0, "call %d fails", n);
-	KUNIT_EXPECT_EQ_MSG(test, hca->n_pd, 0, "call %d fails", n);
-	KUNIT_EXPECT_EQ_MSG(test, hca->dma->live, 0, "call %d fails", n);
-	KUNIT_EXPECT_EQ_MSG(test, hca->n_complaints, 0, "call %d fails", n);
 }
 
 /* Returns whether there were @n calls. */
@@ -77,7 +44,7 @@ static bool failure_of_call(struct kunit *test, struct bed *bed, int n)
 	failure_run(test, s);
 	bed->hca->fail_call = 0;
 	session_close(s);
-	failure_expect_nothing_left(test, bed->hca, n);
+	bed_expect_nothing_left_after(bed, "call", n);
 	return atomic_read(&bed->hca->calls) >= n;
 }
 

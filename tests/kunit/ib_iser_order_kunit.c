@@ -168,6 +168,7 @@ static void failed_local_inv_fails_connection(struct kunit *test)
 	bed_settle();
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	KUNIT_EXPECT_TRUE(test, fake_qp_complete(s->qp, IB_WC_LOC_QP_OP_ERR));
+	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	bed_settle();
 	KUNIT_EXPECT_TRUE(test, cmd_is_done(cmd));
 	iscsid_take_events(s->bed->iscsid);

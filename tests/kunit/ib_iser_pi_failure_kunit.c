@@ -5,7 +5,6 @@
  * with half of the data moved. The I/O is tried again; nothing is left behind.
  */
 #include <linux/unaligned.h>
-#include <scsi/scsi_transport.h>
 
 #include "bed_pi.h"
 
@@ -65,28 +64,11 @@ static void pi_run_session(struct session *s)
 {
 	struct iscsid *d = s->bed->iscsid;
 	struct kunit *test = s->bed->test;
-	struct sockaddr_storage addr;
 	struct pi_cmd *cmd[2];
 	unsigned int i;
 
-	fake_net_portal(&addr, s->bed->hca->net, false);
-	if (iscsid_ep_connect(d, &addr, &s->ep))
-		return;
-	bed_settle();
-	if (iscsid_ep_poll(d, s->ep) != 1)
-		return;
-	session_create(s);
-	if (iscsid_bind_conn(d, s->sid, s->ep) ||
-	    iscsid_set_params(d, s->sid, &s->params) ||
-	    iscsid_login(d, s->sid, true))
-		return;
-	bed_settle();
-	if (iscsid_start_conn(d, s->sid))
-		return;
-	bed_settle();
-	s->shost->transportt->user_scan(s->shost, 0, 0, 0);
-	s->sdev = scsi_device_lookup(s->shost, 0, 0, 0);
-	if (!s->sdev)
+	if (session_try_connect(s) || session_try_bind(s) ||
+	    session_try_login(s) || session_try_scan(s))
 		return;
 	for (i = 0; i < ARRAY_SIZE(cmd); i++)
 		cmd[i] = pi_start(s, i);
@@ -101,7 +83,6 @@ static void pi_run_session(struct session *s)
 static bool pi_fail_call(struct bed *bed, int n)
 {
 	struct session *s = bed_session(bed, NULL);
-	struct kunit *test = bed->test;
 	struct fake_hca *hca = bed->hca;
 
 	s->cmds_max = 32;
@@ -111,11 +92,7 @@ static bool pi_fail_call(struct bed *bed, int n)
 	pi_run_session(s);
 	hca->fail_call = 0;
 	session_close(s);
-	KUNIT_EXPECT_EQ_MSG(test, hca->n_qp, 0, "call %d fails", n);
-	KUNIT_EXPECT_EQ_MSG(test, hca->n_mr, 0, "call %d fails", n);
-	KUNIT_EXPECT_EQ_MSG(test, hca->n_pd, 0, "call %d fails", n);
-	KUNIT_EXPECT_EQ_MSG(test, hca->dma->live, 0, "call %d fails", n);
-	KUNIT_EXPECT_EQ_MSG(test, hca->n_complaints, 0, "call %d fails", n);
+	bed_expect_nothing_left_after(bed, "call", n);
 	return atomic_read(&hca->calls) >= n;
 }
 

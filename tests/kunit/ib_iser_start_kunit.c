@@ -131,8 +131,8 @@ static void session_moves_to_a_device_that_fits(struct kunit *test)
 	struct session *s;
 	struct bed *bed;
 
-	KUNIT_ASSERT_EQ(test, bed_set_param(test, "pi_enable", "Y"), 0);
-	KUNIT_ASSERT_EQ(test, bed_set_param(test, "pi_guard", "0"), 0);
+	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "pi_enable", "Y"), 0);
+	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "pi_guard", "0"), 0);
 	bed = bed_create(test, &c->from);
 	s = bed_logged_in(bed, &(struct iscsid_params) { .recovery_tmo = 60 });
 	fake_hca_unplug(bed->hca);
@@ -142,7 +142,7 @@ static void session_moves_to_a_device_that_fits(struct kunit *test)
 						  STOP_CONN_RECOVER));
 	bed->hca->cfg = c->to;
 	if (c->other_guard)
-		KUNIT_ASSERT_EQ(test, bed_set_param(test, "pi_guard", "1"), 0);
+		KUNIT_ASSERT_EQ(test, ulp_set_param(test, "pi_guard", "1"), 0);
 	bed_replug(bed);
 	session_connect(s);
 	KUNIT_EXPECT_EQ(test, c->wanted,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "lab/channel.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <random>
@@ -17,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 // The agent's own limit is the command's; this much later its silence means the guest is lost.
 static constexpr std::chrono::seconds kGrace{15};
+
+static constexpr std::chrono::seconds kHelloInterval{3};
 
 struct Job::State {
 	Channel *channel;
@@ -40,15 +43,17 @@ Channel::~Channel()
 	reader_.join();
 }
 
-// Everything before the echo of our number was meant for somebody else.
+// Everything before the echo of our number was meant for somebody else. Said again until there is an
+// answer: what is said while the guest is just opening the port can get lost. The agent takes frames
+// in order, so that none of them comes after the first command.
 void Channel::greet(std::chrono::milliseconds patience)
 {
 	const wire::Header hello{wire::kMagic, std::random_device{}(), wire::Kind::hello, 0};
 	const std::string echo(reinterpret_cast<const char *>(&hello), sizeof(hello));
 	const auto deadline = Clock::now() + patience;
+	Clock::time_point next_hello = Clock::now();
 	std::array<char, 4096> buffer;
 
-	send(hello.id, hello.kind, "");
 	for (;;) {
 		const auto at = received_.find(echo);
 
@@ -56,16 +61,23 @@ void Channel::greet(std::chrono::milliseconds patience)
 			received_.erase(0, at + echo.size());
 			return;
 		}
-		const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline -
-											Clock::now());
+		if (Clock::now() >= next_hello) {
+			send(hello.id, hello.kind, "");
+			next_hello = Clock::now() + kHelloInterval;
+		}
+		const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+			std::min(deadline, next_hello) - Clock::now());
 		pollfd polled{fd_.get(), POLLIN, 0};
-		ssize_t got = -1;
 
-		if (left.count() > 0 && poll(&polled, 1, left.count()) > 0)
-			got = recv(fd_.get(), buffer.data(), buffer.size(), 0);
-		if (got <= 0)
+		if (poll(&polled, 1, std::max<int>(left.count(), 0)) <= 0) {
+			if (Clock::now() < deadline)
+				continue;
 			throw MachineLost(fmt::format("{}: no answer from the agent within {} s", machine_,
 						      patience.count() / 1000));
+		}
+		const ssize_t got = recv(fd_.get(), buffer.data(), buffer.size(), 0);
+		if (got <= 0)
+			throw MachineLost(machine_ + ": the machine went away");
 		received_.append(buffer.data(), got);
 	}
 }

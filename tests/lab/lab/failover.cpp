@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "lab/failover.h"
 
-#include <algorithm>
-#include <regex>
-#include <sstream>
 #include <thread>
 
+#include "lab/console.h"
 #include "lab/error.h"
 #include "lab/eventually.h"
 #include "lab/target.h"
@@ -39,65 +37,16 @@ private:
 	Path path_;
 };
 
-// The module's own story of a round; Debian's has no trace events.
-class ModuleTrace {
-public:
-	explicit ModuleTrace(Lab &lab) : lab_(lab)
-	{
-		if (lab.module() != ModuleKind::ours)
-			return;
-		// The first line says what time it is by the trace's clock.
-		lab.initiator().output("cd /sys/kernel/tracing && echo mono >trace_clock\n"
-				       "for e in conn_state conn_fail conn_flushed conn_release device_event; do\n"
-				       "echo 1 >events/iser/iser_$e/enable; done\n"
-				       "echo \"epoch $(date +%s.%N)\" >trace_marker");
-	}
-
-	std::vector<Mark> marks()
-	{
-		static const std::regex event(R"( ([0-9]+\.[0-9]+): (?:tracing_mark_write|iser_(\w+)): (.*))");
-		std::vector<Mark> marks;
-		std::istringstream lines;
-		std::string line;
-		double offset = 0;
-		std::smatch match;
-
-		if (lab_.module() != ModuleKind::ours)
-			return marks;
-		lines.str(lab_.initiator().output("cd /sys/kernel/tracing && echo 0 >events/iser/enable\n"
-						  "cat trace; echo >trace"));
-		while (std::getline(lines, line)) {
-			if (!std::regex_search(line, match, event))
-				continue;
-			const double at = std::stod(match[1]);
-			const std::string what = match[3];
-
-			if (what.starts_with("epoch "))
-				offset = std::stod(what.substr(6)) - at;
-			else
-				marks.push_back({at + offset, match[2].str() + " " + what});
-		}
-		return marks;
-	}
-
-private:
-	Lab &lab_;
-};
-
-static double clock_of(Vm &vm)
-{
-	return std::stod(vm.output("date +%s.%N"));
-}
-
-static FailoverRound run_round(Lab &lab, Multipath &multipath, const Fault &fault, Path path)
+static FailoverRound run_round(Lab &lab, ModuleTrace &trace, Multipath &multipath, const Fault &fault,
+			       Path path)
 {
 	Vm &initiator = lab.initiator();
 	FailoverRound round{.path = path};
-	BackgroundIo io(initiator, multipath.device(), fault.lasts + seconds(12));
+	BackgroundIo io(initiator, multipath.device(), fault.lasts + fault.mending + seconds(12));
 
 	await_io(initiator, multipath.device());
 	std::this_thread::sleep_for(seconds(3));
-	ModuleTrace trace(lab);
+	trace.begin();
 	{
 		round.begin = clock_of(initiator);
 		Faulty faulty(lab, fault, path);
@@ -106,20 +55,29 @@ static FailoverRound run_round(Lab &lab, Multipath &multipath, const Fault &faul
 		round.end = clock_of(initiator);
 	}
 	const auto mended = Clock::now();
-	round.both_paths_back = eventually([&] { return multipath.active_paths() == 2; }, kComeBack,
-					   std::chrono::milliseconds(500));
+	round.recovered = eventually([&] { return multipath.active_paths() == 2; }, kComeBack,
+				     std::chrono::milliseconds(500));
 	round.recovery = Clock::now() - mended;
 	const CommandResult result = io.wait();
 	round.marks = trace.marks();
 	result.checked();
 	round.reads = io.reads();
-	round.gap = longest_gap(round.reads);
-	round.slowest = slowest(round.reads);
-	round.io_went_on = round.slowest < fault.lasts / 2;
+	measure_gaps(round, target_address(path));
 	return round;
 }
 
-static void set_ack_timeout(Lab &lab, int value)
+// multipathd does not set an iSCSI session's recovery_tmo to 0, but with fast_io_fail_tmo 0 it leaves
+// alone what iscsid has set.
+Tuning tuned()
+{
+	return {.node = {{"node.conn[0].timeo.noop_out_interval", "1"},
+			 {"node.conn[0].timeo.noop_out_timeout", "1"},
+			 {"node.session.timeo.replacement_timeout", "0"}},
+		.multipath = "defaults {\n\tfast_io_fail_tmo 0\n}\n",
+		.ack_timeout = 14};
+}
+
+void set_ack_timeout(Lab &lab, int value)
 {
 	if (lab.module() == ModuleKind::ours)
 		lab.initiator().output(
@@ -130,9 +88,11 @@ FailoverReport fail_over(Lab &lab, const Fault &fault, const Tuning &tuning, uns
 			 const Progress &progress)
 {
 	Vm &initiator = lab.initiator();
+	const ConsoleWatch console(initiator.console());
 	FailoverReport report;
 
 	try {
+		ModuleTrace trace(lab);
 		set_ack_timeout(lab, tuning.ack_timeout);
 		Login a(initiator, kPlainTarget, portal(Path::A), tuning.node);
 		Login b(initiator, kPlainTarget, portal(Path::B), tuning.node);
@@ -143,13 +103,8 @@ FailoverReport fail_over(Lab &lab, const Fault &fault, const Tuning &tuning, uns
 
 			progress(fmt::format("round {} of {}: path {}, {}, for {} s under verified I/O", i + 1,
 					     rounds, i % 2 ? "B" : "A", fault.what, fault.lasts.count()));
-			report.rounds.push_back(run_round(lab, multipath, fault, path));
-			report.longest_gap = std::max(report.longest_gap, report.rounds.back().gap);
-			report.slowest_read = std::max(report.slowest_read, report.rounds.back().slowest);
-			progress(fmt::format("longest gap {:.2f} s, slowest read {:.2f} s, both paths back after {:.1f} s",
-					     report.rounds.back().gap.count(),
-					     report.rounds.back().slowest.count(),
-					     report.rounds.back().recovery.count()));
+			report.rounds.push_back(run_round(lab, trace, multipath, fault, path));
+			progress(report.rounds.back().story());
 		}
 		report.io_verified = true;
 		set_ack_timeout(lab, -1);
@@ -158,24 +113,8 @@ FailoverReport fail_over(Lab &lab, const Fault &fault, const Tuning &tuning, uns
 	} catch (const Error &error) {
 		report.io_story = error.what();
 	}
+	report.complaints = console.complaints();
 	return report;
-}
-
-std::string FailoverReport::story() const
-{
-	std::string text;
-
-	for (const FailoverRound &round : rounds)
-		text += fmt::format("  path {}: longest gap {:.2f} s, slowest read {:.2f} s, {} ({:.1f} s)\n",
-				    round.path == Path::A ? "A" : "B", round.gap.count(),
-				    round.slowest.count(),
-				    round.both_paths_back ? "both paths back" : "path did NOT come back",
-				    round.recovery.count());
-	if (!io_story.empty())
-		text += "  I/O failed: " + io_story + "\n";
-	if (!lost.empty())
-		text += "  machine lost: " + lost + "\n";
-	return text;
 }
 
 } // namespace lab

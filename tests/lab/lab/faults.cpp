@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "lab/faults.h"
+
 #include <thread>
 
 #include <fmt/format.h>
-
-#include "lab/failover.h"
 
 namespace lab {
 
@@ -24,8 +24,8 @@ Fault cable_at_initiator()
 Fault cable_at_target()
 {
 	return {"cable pulled at the target", seconds(20),
-		[](Lab &lab, Path path) { set_cable(lab.target(), path, false); },
-		[](Lab &lab, Path path) { set_cable(lab.target(), path, true); }};
+		[](Lab &lab, Path path) { set_cable(lab.target(path), path, false); },
+		[](Lab &lab, Path path) { set_cable(lab.target(path), path, true); }};
 }
 
 Fault cable_at_target_without_iscsid()
@@ -33,10 +33,10 @@ Fault cable_at_target_without_iscsid()
 	return {"iscsid dead, cable pulled at the target", seconds(20),
 		[](Lab &lab, Path path) {
 			lab.initiator().output("kill -9 $(pidof iscsid)");
-			set_cable(lab.target(), path, false);
+			set_cable(lab.target(path), path, false);
 		},
 		[](Lab &lab, Path path) {
-			set_cable(lab.target(), path, true);
+			set_cable(lab.target(path), path, true);
 			std::this_thread::sleep_for(seconds(3));
 			lab.initiator().output("pidof iscsid || iscsid");
 		}};
@@ -55,12 +55,17 @@ Fault device_deleted()
 		}};
 }
 
-Tuning tuned()
+Fault target_frozen()
 {
-	return {.node = {{"node.conn[0].timeo.noop_out_interval", "1"},
-			 {"node.conn[0].timeo.noop_out_timeout", "1"}},
-		.multipath = "defaults {\n\tfast_io_fail_tmo 0\n}\n",
-		.ack_timeout = 14};
+	return {"target machine frozen", seconds(60), [](Lab &lab, Path path) { lab.target(path).freeze(); },
+		[](Lab &lab, Path path) { lab.target(path).thaw(); }};
+}
+
+Fault target_killed()
+{
+	return {"target machine killed, then booted anew", seconds(20),
+		[](Lab &lab, Path path) { lab.kill_target(path); },
+		[](Lab &lab, Path path) { lab.boot_target(path); }, seconds(60)};
 }
 
 } // namespace lab

@@ -70,8 +70,13 @@ BackgroundIo::BackgroundIo(Vm &vm, const std::string &disk, std::chrono::seconds
 
 std::vector<Completion> BackgroundIo::reads()
 {
-	// "milliseconds, nanoseconds, ..." a line, a file for each job
-	std::istringstream lines(vm_.output("cat /tmp/gap_clat.*.log | cut -d, -f1,2"));
+	// A file for each job.
+	return parse_completions(vm_.output("cat /tmp/gap_clat.*.log | cut -d, -f1,2"));
+}
+
+std::vector<Completion> parse_completions(const std::string &text)
+{
+	std::istringstream lines(text);
 	std::vector<Completion> reads;
 	double milliseconds, nanoseconds;
 	char comma;
@@ -105,22 +110,30 @@ unsigned VerifiedPasses::finish()
 	return std::stoul(job_.wait().checked().out);
 }
 
-Seconds longest_gap(const std::vector<Completion> &reads)
+Gap longest_gap(const std::vector<Completion> &reads, double since, double before)
 {
-	double longest = 0;
+	Gap longest;
 
-	for (std::size_t i = 1; i < reads.size(); i++)
-		longest = std::max(longest, reads[i].at - reads[i - 1].at);
-	return Seconds(longest);
+	for (std::size_t i = 1; i < reads.size(); i++) {
+		const Gap gap{reads[i - 1].at, Seconds(reads[i].at - reads[i - 1].at)};
+
+		if (gap.until() > since && gap.from < before && gap.length > longest.length)
+			longest = gap;
+	}
+	return longest;
 }
 
-Seconds slowest(const std::vector<Completion> &reads)
+Gap longest_wait(const std::vector<Completion> &reads, double since, double before)
 {
-	double longest = 0;
+	Gap longest = longest_gap(reads, since, before);
 
-	for (const Completion &read : reads)
-		longest = std::max(longest, read.took);
-	return Seconds(longest);
+	for (const Completion &read : reads) {
+		const Gap wait{read.at - read.took, Seconds(read.took)};
+
+		if (wait.until() > since && wait.from < before && wait.length > longest.length)
+			longest = wait;
+	}
+	return longest;
 }
 
 } // namespace lab

@@ -35,9 +35,21 @@ struct Completion {
 	double took; // seconds
 };
 
-Seconds longest_gap(const std::vector<Completion> &reads);
-// A path that is not yet given up holds its reads.
-Seconds slowest(const std::vector<Completion> &reads);
+// A line of "milliseconds, nanoseconds" for each; in the order of their completion.
+std::vector<Completion> parse_completions(const std::string &text);
+
+struct Gap {
+	double from = 0; // as Completion::at
+	Seconds length{};
+
+	double until() const { return from + length.count(); }
+};
+
+// The longest time between two completions that ends after `since` and begins before `before`.
+Gap longest_gap(const std::vector<Completion> &reads, double since, double before);
+// The same for somebody who has one read at a time in flight: while one path holds its reads, those
+// on the other may go on. Never shorter than the gap.
+Gap longest_wait(const std::vector<Completion> &reads, double since, double before);
 
 // I/O that goes on while something happens to it: verified writes, and reads whose completions are
 // logged, so that the gaps between them can be told.

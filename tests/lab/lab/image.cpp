@@ -15,6 +15,7 @@ namespace lab {
 namespace fs = std::filesystem;
 
 static constexpr const char *kDiskSize = "4G";
+static constexpr const char *kFixRxe = "guest/fix-rxe", *kRxePatch = "guest/rxe-retry.patch";
 
 fs::path source_directory()
 {
@@ -65,7 +66,7 @@ static std::string without(const std::string &text, const std::string &suffix)
 	return at == std::string::npos ? text : text.substr(0, at);
 }
 
-// Everything that decides what the image holds, but for the mirror.
+// What decides what the image holds, but for the mirror and the hook's own words.
 static std::vector<std::string> recipe(const std::string &suite)
 {
 	std::vector<std::string> words{"mmdebstrap", "--mode=root", "--variant=minbase",
@@ -73,6 +74,7 @@ static std::vector<std::string> recipe(const std::string &suite)
 
 	for (const char *unread : {"man", "doc", "locale", "info"})
 		words.push_back(fmt::format("--dpkgopt=path-exclude=/usr/share/{}/*", unread));
+	words.push_back("--customize-hook=" + (source_directory() / kFixRxe).string() + " \"$1\"");
 	// No symlinks, and no hook that would build the initramfs we have no use for.
 	words.push_back("--essential-hook=echo do_symlinks=no >\"$1/etc/kernel-img.conf\"");
 	if (suite.ends_with("-backports"))
@@ -83,10 +85,14 @@ static std::vector<std::string> recipe(const std::string &suite)
 	return words;
 }
 
-static std::string hash(const std::vector<std::string> &words, const std::string &suite)
+static std::string hash(std::vector<std::string> words, const std::string &suite)
 {
 	std::uint64_t value = 0xcbf29ce484222325; // FNV-1a
 
+	// A hook is what it does, wherever the checkout lies.
+	std::erase_if(words, [](const std::string &word) { return word.find(kFixRxe) != word.npos; });
+	for (const char *file : {kFixRxe, kRxePatch})
+		words.push_back(read_file(source_directory() / file));
 	for (const std::string &word : words) {
 		for (unsigned char c : word + kDiskSize + suite)
 			value = (value ^ c) * 0x100000001b3;

@@ -137,15 +137,28 @@ Multipath::Multipath(Vm &initiator, const std::string &disk, const std::string &
 	else
 		initiator.put(configuration, "/etc/multipath.conf");
 	wwid_ = initiator.output("/usr/lib/udev/scsi_id -g " + disk);
-	initiator.output(fmt::format("modprobe -a dm_multipath scsi_dh_alua\n"
-				     "multipath -a {} && multipathd",
-				     disk));
+	initiator.output("modprobe -a dm_multipath scsi_dh_alua");
+	// A session that is just recovering fails it, if it is told to fail its commands at once.
+	if (!eventually([&] { return initiator.run("multipath -a " + disk).ok(); }, seconds(30)))
+		fail("multipath -a {} does not want to", disk);
+	initiator.output("multipathd");
 	if (!eventually([&] { return active_paths() == 2; }, seconds(60), seconds(1)))
 		fail("multipathd made no map with two paths:\n{}",
 		     initiator.run("multipath -ll; multipathd show paths").both());
 	// udev makes the name later than multipathd the map.
 	if (!eventually([&] { return initiator.run("test -b " + device()).ok(); }, seconds(30)))
 		fail("{} is not a block device", device());
+	if (!eventually([&] { return rules_recovery(); }, seconds(30), seconds(1)))
+		fail("the sessions keep iscsid's recovery_tmo");
+}
+
+// The kernel refuses multipathd's fast_io_fail_tmo (EBUSY) for a session that is down at that moment,
+// and it does not ask again: such a path would hold its I/O for iscsid's 120 s.
+bool Multipath::rules_recovery()
+{
+	return initiator_.run("! grep -q 120 /sys/class/iscsi_session/*/recovery_tmo ||\n"
+			      "{ multipathd reconfigure; false; }")
+		.ok();
 }
 
 Multipath::~Multipath()

@@ -53,6 +53,8 @@ public:
 	unsigned active_paths();
 
 private:
+	bool rules_recovery();
+
 	Vm &initiator_;
 	std::string wwid_;
 };

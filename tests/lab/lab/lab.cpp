@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "lab/lab.h"
 
+#include <algorithm>
+
 #include "lab/error.h"
 #include "lab/eventually.h"
+#include "lab/target.h"
 
 namespace lab {
 
@@ -10,8 +13,8 @@ namespace fs = std::filesystem;
 
 static constexpr const char *kModuleName = "ib_iser.ko.xz";
 static constexpr const char *kModuleDirectory = "kernel/drivers/infiniband/ulp/iser";
-static constexpr const char *kKeptDisk = "kept.img";
-static constexpr unsigned kKeptMib = 128;
+static constexpr const char *kSharedDisk = "shared.img";
+static constexpr const char *kNames[] = {"initiator", "target", "target2"};
 static constexpr unsigned kInitiator = 1, kTarget = 2; // last part of MAC and IP addresses
 
 std::string target_address(Path path, Family family)
@@ -30,26 +33,34 @@ std::string portal(Path path, Family family, unsigned port)
 				    : fmt::format("[{}]:{}", address, port);
 }
 
-// QEMU runs in a directory beside the sockets. The target listens, so it starts first.
-static VmConfig machine(const std::string &name, unsigned number)
+// QEMU runs in a directory beside the sockets. The initiator listens, so that a target machine may go
+// and come again. Of two target machines each has one path's network; its other NIC leads nowhere.
+static VmConfig machine(unsigned number, Targets targets, const fs::path &directory)
 {
-	VmConfig config{.name = name, .number = number, .cpus = 2, .memory_mib = 2048, .netdevs = {},
-			.disks = {}};
+	VmConfig config{.name = kNames[number - 1], .number = number, .cpus = 2, .memory_mib = 2048,
+			.netdevs = {}};
 
-	for (Path path : kPaths)
-		config.netdevs.push_back(fmt::format("stream,server={},addr.type=unix,addr.path=../net{}",
-						     number == kTarget ? "on" : "off",
-						     static_cast<unsigned>(path)));
-	if (number == kTarget)
-		config.disks.push_back(kKeptDisk);
+	for (Path path : kPaths) {
+		const unsigned network = static_cast<unsigned>(path);
+
+		if (targets == Targets::two && number != kInitiator && number - kTarget != network)
+			config.netdevs.push_back("hubport,hubid=0");
+		else
+			config.netdevs.push_back(fmt::format("stream,server={},addr.type=unix,addr.path=../net{}",
+							     number == kInitiator ? "on" : "off", network));
+	}
+	if (number != kInitiator)
+		config.shared_disk = directory / kSharedDisk;
 	return config;
 }
 
-static void write_state(const fs::path &directory, const std::string &suite)
+static void make_shared_disk(const fs::path &file)
 {
-	write_file(directory / "suite", suite);
+	write_file(file, "");
+	fs::resize_file(file, 512 << 20);
 }
 
+// Both target machines have the same addresses, in networks of their own.
 static void set_up_network(Vm &vm, unsigned number)
 {
 	vm.output(fmt::format(R"(set -e
@@ -68,64 +79,108 @@ done)",
 			      vm.name(), number, number));
 }
 
-static void set_up_iscsid(Vm &initiator)
+Vm Lab::boot(unsigned number)
 {
+	const VmConfig config = machine(number, targets_.size() > 1 ? Targets::two : Targets::one,
+					directory_);
+
+	return Vm::boot(config, image_, directory_ / "initramfs", directory_ / config.name, lifetime_);
+}
+
+Lab::Lab(const LabConfig &config)
+	: image_(Image::provide(config.suite, config.progress)),
+	  directory_(fs::absolute(config.directory)), lifetime_(config.lifetime),
+	  progress_(config.progress), targets_(config.targets == Targets::two ? 2 : 1)
+{
+	fs::remove_all(directory_);
+	fs::create_directories(directory_);
+	write_file(directory_ / "suite", config.suite);
+	image_.write_initramfs(directory_ / "initramfs", LAB_AGENT);
+	make_shared_disk(directory_ / kSharedDisk);
+	progress_(fmt::format("booting {} machines", targets_.size() + 1));
+	initiator_ = std::make_unique<Vm>(boot(kInitiator));
+	for (unsigned i = 0; i < targets_.size(); i++)
+		targets_[i] = std::make_unique<Vm>(boot(kTarget + i));
+	initiator_->await_boot();
+	for (auto &target : targets_)
+		target->await_boot();
+	progress_("setting up networks and soft RoCE");
+	set_up_network(*initiator_, kInitiator);
+	for (auto &target : targets_)
+		set_up_network(*target, kTarget);
 	// A task that waits half a minute is stuck here (the target's may wait for a held disk).
 	// iscsid looks for its lock directory and does not make it.
-	initiator.output(R"(set -e
+	initiator_->output(R"(set -e
 echo 30 >/proc/sys/kernel/hung_task_timeout_secs
 echo InitiatorName=iqn.1993-08.org.debian:01:lab >/etc/iscsi/initiatorname.iscsi
 mkdir -p /run/lock/iscsi
 iscsid)");
 }
 
-Lab::Lab(const LabConfig &config)
-	: image_(Image::provide(config.suite, config.progress)), progress_(config.progress)
+Lab::Lab(Image image, const fs::path &directory, std::unique_ptr<Vm> initiator,
+	 std::unique_ptr<Vm> target)
+	: image_(std::move(image)), directory_(directory), initiator_(std::move(initiator))
 {
-	const fs::path directory = fs::absolute(config.directory);
-
-	fs::remove_all(directory);
-	fs::create_directories(directory);
-	write_state(directory, config.suite);
-	image_.write_initramfs(directory / "initramfs", LAB_AGENT);
-	fs::create_directories(directory / "target");
-	write_file(directory / "target" / kKeptDisk, "");
-	fs::resize_file(directory / "target" / kKeptDisk, kKeptMib << 20);
-	progress_("booting two machines");
-	for (unsigned number : {kTarget, kInitiator}) {
-		const std::string name = number == kTarget ? "target" : "initiator";
-		auto vm = std::make_unique<Vm>(Vm::boot(machine(name, number), image_,
-							directory / "initramfs", directory / name,
-							config.lifetime));
-		(number == kTarget ? target_ : initiator_) = std::move(vm);
-	}
-	target_->await_boot();
-	initiator_->await_boot();
-	progress_("setting up networks and soft RoCE");
-	set_up_network(*target_, kTarget);
-	set_up_network(*initiator_, kInitiator);
-	set_up_iscsid(*initiator_);
-}
-
-Lab::Lab(Image image, std::unique_ptr<Vm> initiator, std::unique_ptr<Vm> target)
-	: image_(std::move(image)), initiator_(std::move(initiator)), target_(std::move(target))
-{
+	targets_.push_back(std::move(target));
 }
 
 Lab Lab::attach(const fs::path &directory)
 {
 	if (!fs::exists(directory / "suite"))
 		fail("no lab is up in {}", directory.string());
-	return Lab(Image::provide(read_file(directory / "suite"), [](const std::string &) {}),
+	return Lab(Image::provide(read_file(directory / "suite"), [](const std::string &) {}), directory,
 		   std::make_unique<Vm>(Vm::attach("initiator", directory / "initiator")),
 		   std::make_unique<Vm>(Vm::attach("target", directory / "target")));
 }
 
-void Lab::restart_target()
+unsigned Lab::index_of(Path path) const
 {
-	target_->reset();
-	target_->await_boot();
-	set_up_network(*target_, kTarget);
+	return targets_.size() > 1 ? static_cast<unsigned>(path) : 0;
+}
+
+Vm &Lab::target(Path path)
+{
+	if (!targets_[index_of(path)])
+		fail("the target machine is switched off");
+	return *targets_[index_of(path)];
+}
+
+void Lab::set_up_target(unsigned index)
+{
+	if (targets_.size() > 1)
+		set_up_lio(*targets_[index], SharedDisk{"/dev/vdb", index + 1});
+	else
+		set_up_lio(*targets_[index]);
+}
+
+void Lab::set_up_targets()
+{
+	for (unsigned i = 0; i < targets_.size(); i++)
+		set_up_target(i);
+}
+
+void Lab::kill_target(Path path)
+{
+	target(path).quit();
+	targets_[index_of(path)].reset();
+}
+
+void Lab::boot_target(Path path)
+{
+	std::unique_ptr<Vm> &target = targets_[index_of(path)];
+
+	target = std::make_unique<Vm>(boot(kTarget + index_of(path)));
+	target->await_boot();
+	set_up_network(*target, kTarget);
+	set_up_target(index_of(path));
+}
+
+void Lab::reset_target(Path path)
+{
+	target(path).reset();
+	target(path).await_boot();
+	set_up_network(target(path), kTarget);
+	set_up_target(index_of(path));
 }
 
 void Lab::insert(ModuleKind kind)
@@ -175,7 +230,8 @@ void Lab::unload()
 
 bool Lab::alive()
 {
-	return initiator_->alive() && target_->alive();
+	return initiator_->alive() &&
+	       std::ranges::all_of(targets_, [](auto &target) { return target && target->alive(); });
 }
 
 } // namespace lab

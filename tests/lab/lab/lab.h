@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-// The pair of machines and the two networks ("paths") between them. Each NIC has a soft-RoCE
-// device: rxe0 on eth0 is path A, rxe1 on eth1 path B, in both machines.
+// The machines and the two networks ("paths") between them. Each NIC has a soft-RoCE device: rxe0 on
+// eth0 is path A, rxe1 on eth1 path B, in all machines. Both paths end at the same target machine, or
+// each at one of its own; these two are alike down to their addresses, and share a disk.
 #pragma once
 
 #include <filesystem>
@@ -22,11 +23,14 @@ inline constexpr Path kPaths[] = {Path::A, Path::B};
 std::string target_address(Path path, Family family = Family::v4);
 std::string portal(Path path, Family family = Family::v4, unsigned port = 3260);
 
+enum class Targets { one, two };
+
 struct LabConfig {
 	std::filesystem::path directory; // for sockets and logs
 	std::string suite = "trixie";
 	Process::Lifetime lifetime = Process::Lifetime::owned;
 	Progress progress = [](const std::string &) {};
+	Targets targets = Targets::one;
 };
 
 class Lab {
@@ -37,8 +41,18 @@ public:
 	static Lab attach(const std::filesystem::path &directory);
 
 	Vm &initiator() { return *initiator_; }
-	Vm &target() { return *target_; }
+	// The machine at which the path ends.
+	Vm &target(Path path = Path::A);
 	const Image &image() const { return image_; }
+
+	// LIO on each target machine; with two of them its first disk is the shared one.
+	void set_up_targets();
+	// Ends the machine at which the path ends as a power cut does.
+	void kill_target(Path path);
+	// Boots it again and sets it up as set_up_targets() did.
+	void boot_target(Path path);
+	// Both without ending QEMU, so that any thread may do it.
+	void reset_target(Path path);
 
 	// Puts ours or Debian's own where modprobe finds it, and loads it. Ours is built if need be.
 	void insert(ModuleKind kind);
@@ -50,18 +64,22 @@ public:
 	// Whether what is loaded is what was built from the checkout.
 	bool runs_ours();
 
-	// The target machine is reset (Vm::reset) and has its network again, but serves nothing yet.
-	void restart_target();
-
-	// Both machines answer and neither has panicked.
+	// All machines answer and none has panicked.
 	bool alive();
 
 private:
-	Lab(Image image, std::unique_ptr<Vm> initiator, std::unique_ptr<Vm> target);
+	Lab(Image image, const std::filesystem::path &directory, std::unique_ptr<Vm> initiator,
+	    std::unique_ptr<Vm> target);
+	Vm boot(unsigned number);
+	unsigned index_of(Path path) const;
+	void set_up_target(unsigned index);
 
 	Image image_;
+	std::filesystem::path directory_;
+	Process::Lifetime lifetime_ = Process::Lifetime::owned;
 	Progress progress_ = [](const std::string &) {};
-	std::unique_ptr<Vm> initiator_, target_;
+	std::unique_ptr<Vm> initiator_;
+	std::vector<std::unique_ptr<Vm>> targets_;
 	ModuleKind module_ = ModuleKind::none;
 	std::string build_id_;
 };

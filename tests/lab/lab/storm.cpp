@@ -156,10 +156,8 @@ private:
 			break;
 		case Deed::reset_target:
 			await_target();
-			target_restarts_ = std::async(std::launch::async, [this] {
-				lab_.restart_target();
-				set_up_lio(lab_.target());
-			});
+			target_restarts_ =
+				std::async(std::launch::async, [this] { lab_.reset_target(Path::A); });
 			break;
 		case Deed::unload:
 			await_target();

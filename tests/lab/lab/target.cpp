@@ -10,8 +10,7 @@ namespace lab {
 
 static constexpr const char *kCore = "/sys/kernel/config/target/core";
 static constexpr const char *kFabric = "/sys/kernel/config/target/iscsi";
-
-enum Disk : unsigned { kPlainDisk, kSecondDisk, kHeldDisk, kKeptDisk };
+static constexpr unsigned kHeldDisk = 2, kKeptDisk = 3;
 
 // A script of configfs steps that stops at the first one refused.
 class ConfigScript {
@@ -33,7 +32,29 @@ private:
 	std::string text_ = "set -ex\n";
 };
 
-static void add_store(ConfigScript &script, unsigned number, const std::string &device)
+static std::string add_memory(ConfigScript &script, unsigned number, unsigned mib)
+{
+	const std::string null = fmt::format("/sys/kernel/config/nullb/nullb{}", number);
+
+	script.directory(null);
+	script.set(null + "/memory_backed", "1");
+	script.set(null + "/max_sectors", "2048");
+	script.set(null + "/size", std::to_string(mib));
+	script.set(null + "/power", "1");
+	return fmt::format("/dev/nullb{}", number);
+}
+
+static std::string add_held_memory(ConfigScript &script, unsigned number)
+{
+	const std::string memory = add_memory(script, number, 64);
+
+	script.command(fmt::format("dmsetup create held --table \"0 $(blockdev --getsz {0}) linear {0} 0\"",
+				   memory));
+	return "/dev/mapper/held";
+}
+
+// The serial number makes the WWN, by which multipathd knows a disk.
+static void add_disk(ConfigScript &script, unsigned number, const std::string &device)
 {
 	const std::string store = fmt::format("{}/iblock_{}/disk{}", kCore, number, number);
 
@@ -41,31 +62,6 @@ static void add_store(ConfigScript &script, unsigned number, const std::string &
 	script.set(store + "/control", "udev_path=" + device);
 	script.set(store + "/enable", "1");
 	script.set(store + "/wwn/vpd_unit_serial", fmt::format("1ab0000{}", number));
-}
-
-static void add_memory_disk(ConfigScript &script, unsigned number, const char *mib)
-{
-	const std::string null = fmt::format("/sys/kernel/config/nullb/nullb{}", number);
-
-	script.directory(null);
-	script.set(null + "/memory_backed", "1");
-	script.set(null + "/max_sectors", "2048");
-	script.set(null + "/size", mib);
-	script.set(null + "/power", "1");
-}
-
-static void add_disks(ConfigScript &script)
-{
-	for (unsigned disk : {kPlainDisk, kSecondDisk}) {
-		add_memory_disk(script, disk, "512");
-		add_store(script, disk, fmt::format("/dev/nullb{}", disk));
-	}
-	add_memory_disk(script, kHeldDisk, "64");
-	script.command(fmt::format("dmsetup create held --table \"0 $(blockdev "
-				   "--getsz /dev/nullb{0}) linear /dev/nullb{0} 0\"",
-				   unsigned{kHeldDisk}));
-	add_store(script, kHeldDisk, "/dev/mapper/held");
-	add_store(script, kKeptDisk, "/dev/vdb");
 }
 
 static std::string tpg(const std::string &name)
@@ -81,6 +77,14 @@ static void add_lun(ConfigScript &script, const std::string &target, unsigned lu
 	script.link(fmt::format("{}/iblock_{}/disk{}", kCore, disk, disk), directory + "/disk");
 }
 
+static void add_portal(ConfigScript &script, const std::string &name, const std::string &portal)
+{
+	const std::string np = fmt::format("{}/np/{}", tpg(name), portal);
+
+	script.directory(np);
+	script.set(np + "/iser", "1");
+}
+
 // Anybody may log in ("demo mode") and write.
 static void add_target(ConfigScript &script, const std::string &name)
 {
@@ -89,13 +93,13 @@ static void add_target(ConfigScript &script, const std::string &name)
 	script.set(tpg(name) + "/attrib/cache_dynamic_acls", "1");
 	script.set(tpg(name) + "/attrib/demo_mode_write_protect", "0");
 	script.set(tpg(name) + "/attrib/authentication", "0");
-	for (Path path : kPaths) {
-		for (Family family : {Family::v4, Family::v6}) {
-			const std::string np = fmt::format("{}/np/{}", tpg(name), portal(path, family));
+}
 
-			script.directory(np);
-			script.set(np + "/iser", "1");
-		}
+static void add_portals(ConfigScript &script, const std::string &name)
+{
+	for (Path path : kPaths) {
+		for (Family family : {Family::v4, Family::v6})
+			add_portal(script, name, portal(path, family));
 	}
 }
 
@@ -112,28 +116,80 @@ static void ask_for_secrets(ConfigScript &script, const std::string &name, bool 
 	script.set(tpg(name) + "/auth/password_mutual", secrets.target_password);
 }
 
-void set_up_lio(Vm &target)
+// With one port group for both, scsi_dh_alua would ask one machine about the other's paths, and
+// wait for the answer.
+static void set_controller(ConfigScript &script, unsigned controller)
 {
-	const std::pair<std::string, Disk> first_luns[] = {{kPlainTarget, kPlainDisk},
-							   {kChapTarget, kPlainDisk},
-							   {kMutualTarget, kPlainDisk},
-							   {kHeldTarget, kHeldDisk},
-							   {kKeptTarget, kKeptDisk}};
+	const std::string group = fmt::format("{}/iblock_0/disk0/alua/controller", kCore);
+
+	script.directory(group);
+	script.set(group + "/tg_pt_gp_id", std::to_string(controller));
+	script.set(tpg(kPlainTarget) + "/lun/lun_0/alua_tg_pt_gp", "controller");
+	script.set(tpg(kPlainTarget) + "/rtpi", std::to_string(controller * 100));
+}
+
+void set_up_lio(Vm &target, const std::optional<SharedDisk> &shared)
+{
 	ConfigScript script;
 
 	script.command("modprobe null_blk nr_devices=0");
 	script.command("modprobe -a dm_mod target_core_mod target_core_iblock iscsi_target_mod ib_isert");
-	add_disks(script);
-	for (const auto &[name, disk] : first_luns) {
+	add_disk(script, 0, shared ? shared->device : add_memory(script, 0, 512));
+	add_disk(script, 1, add_memory(script, 1, 512));
+	add_disk(script, kHeldDisk, add_held_memory(script, kHeldDisk));
+	for (const std::string &name : {kPlainTarget, kChapTarget, kMutualTarget, kHeldTarget}) {
 		add_target(script, name);
-		add_lun(script, name, 0, disk);
+		add_portals(script, name);
+		add_lun(script, name, 0, name == kHeldTarget ? kHeldDisk : 0);
 	}
-	add_lun(script, kPlainTarget, 1, kSecondDisk);
+	add_lun(script, kPlainTarget, 1, 1);
+	if (shared) {
+		set_controller(script, shared->controller);
+	} else {
+		add_disk(script, kKeptDisk, "/dev/vdb");
+		add_target(script, kKeptTarget);
+		add_portals(script, kKeptTarget);
+		add_lun(script, kKeptTarget, 0, kKeptDisk);
+		script.set(tpg(kKeptTarget) + "/enable", "1");
+	}
 	ask_for_secrets(script, kChapTarget, false);
 	ask_for_secrets(script, kMutualTarget, true);
-	for (const auto &[name, disk] : first_luns)
+	for (const std::string &name : {kPlainTarget, kChapTarget, kMutualTarget, kHeldTarget})
 		script.set(tpg(name) + "/enable", "1");
 	target.output(script.text());
+}
+
+std::string crowd_target(unsigned number)
+{
+	return fmt::format("iqn.2003-01.org.linux-iscsi.lab:crowd{}", number);
+}
+
+std::string crowd_portal(unsigned number)
+{
+	return portal(Path::A, Family::v4, 4000 + number);
+}
+
+void set_up_crowd(Vm &target, unsigned count)
+{
+	ConfigScript script;
+
+	if (target.run(fmt::format("test -d {}", tpg(crowd_target(0)))).ok())
+		return;
+	for (unsigned number = 0; number < count; number++) {
+		const std::string name = crowd_target(number);
+
+		add_target(script, name);
+		add_portal(script, name, crowd_portal(number));
+		add_lun(script, name, 0, 0);
+		script.set(tpg(name) + "/enable", "1");
+	}
+	target.output(script.text(), std::chrono::minutes(3));
+}
+
+void enable_crowd_target(Vm &target, unsigned number, bool enabled)
+{
+	target.output(fmt::format("echo {} >{}/enable", enabled ? 1 : 0, tpg(crowd_target(number))),
+		      std::chrono::minutes(2));
 }
 
 static std::string lio_portals(bool iser)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-// What the target machine serves: several LIO targets with iSER portals on every address, over
-// disks in memory and one that outlives the machine; or tgt in LIO's place.
+// What a target machine serves: several LIO targets with iSER portals on every address, all over
+// the same disks; or tgt in LIO's place.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "lab/vm.h"
@@ -15,7 +16,7 @@ inline const std::string kPlainTarget = "iqn.2003-01.org.linux-iscsi.lab:plain";
 inline const std::string kChapTarget = "iqn.2003-01.org.linux-iscsi.lab:chap";     // one-way
 inline const std::string kMutualTarget = "iqn.2003-01.org.linux-iscsi.lab:mutual"; // both ways
 inline const std::string kHeldTarget = "iqn.2003-01.org.linux-iscsi.lab:held";     // see HeldDisk
-inline const std::string kKeptTarget = "iqn.2003-01.org.linux-iscsi.lab:kept"; // see Vm::reset()
+inline const std::string kKeptTarget = "iqn.2003-01.org.linux-iscsi.lab:kept";     // see set_up_lio()
 inline const std::string kTgtTarget = "iqn.2003-01.org.linux-iscsi.lab:tgt";
 
 struct ChapSecrets {
@@ -23,7 +24,22 @@ struct ChapSecrets {
 	std::string target_user = "target-user", target_password = "target-secret";
 };
 
-void set_up_lio(Vm &target);
+// Two machines that serve one disk are told apart by their controller numbers.
+struct SharedDisk {
+	std::string device;
+	unsigned controller;
+};
+
+// The first disk, the plain target's LUN 0, is made of memory unless it is a shared one. If it is not,
+// the kept target has the disk that Vm::reset() leaves alone.
+void set_up_lio(Vm &target, const std::optional<SharedDisk> &shared = {});
+
+// Beside these, unless they are there, `count` more targets with the plain target's disk, each with a portal of its own: a
+// port on path A. Disabled, a target breaks its session off and lets nobody connect.
+std::string crowd_target(unsigned number);
+std::string crowd_portal(unsigned number);
+void set_up_crowd(Vm &target, unsigned count);
+void enable_crowd_target(Vm &target, unsigned number, bool enabled);
 
 // While it lives, tgt serves port 3260 over iSER instead of LIO, whose sessions must be gone. (tgt
 // binds every address of that port, and its `port` option is refused: see NOTES.md.)

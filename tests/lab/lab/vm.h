@@ -24,7 +24,7 @@ struct VmConfig {
 	unsigned cpus;
 	unsigned memory_mib;
 	std::vector<std::string> netdevs; // QEMU's -netdev, without the id; relative to the directory
-	std::vector<std::string> disks;   // files, beside the root disk; relative to the directory
+	std::filesystem::path shared_disk{}; // /dev/vdb, which another machine may have too
 };
 
 class Vm {
@@ -50,8 +50,8 @@ public:
 	void freeze();
 	void thaw();
 	void quit();
-	// Off and on again, with no word to anybody; the disks but the root disk keep what they hold.
-	// await_boot() comes next.
+	// Off and on again, with no word to anybody; the shared disk keeps what it holds. await_boot()
+	// comes next.
 	void reset();
 	// Has the kernel print to the console what all tasks are doing, and the workqueues (sysrq).
 	void dump_tasks();

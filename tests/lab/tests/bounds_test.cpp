@@ -99,6 +99,11 @@ TEST_F(Bounds, DisconnectIsQuickWhenNobodyAnswersTheConnect)
 TEST_F(Bounds, OneSessionsTeardownDoesNotDelayAnothers)
 {
 	Login a(initiator(), kPlainTarget, portal(Path::A), {{"node.session.nr_sessions", "8"}});
+
+	// Nobody may be busy with 16 new disks while it is measured.
+	for (unsigned session : a.sessions())
+		a.disk_of(session, 1);
+	EXPECT_THAT(initiator().run("udevadm settle"), Succeeded());
 	{
 		const FrozenMachine silent(target());
 

@@ -3,36 +3,66 @@
 
 #include <algorithm>
 #include <iostream>
+#include <memory>
 
 #include <fmt/format.h>
 
-#include "lab/failover.h"
+#include "lab/error.h"
 #include "lab/files.h"
+#include "lab/lab.h"
+#include "tools/cases.h"
 #include "tools/picture.h"
+#include "tools/results.h"
 
 namespace lab {
 
-struct Case {
-	const char *name; // of the picture
-	Fault fault;
-	Tuning tuning;
-	double bound; // seconds, for our module's longest gap
+// The machines a case needs, booted only when what is up is of another kind or cannot be trusted.
+class Machines {
+public:
+	Machines(const ComparisonOptions &options, const Progress &progress)
+		: options_(options), progress_(progress)
+	{
+	}
+
+	Lab &with(Targets targets, ModuleKind kind)
+	{
+		if (!lab_ || targets != targets_ || !unloaded())
+			boot(targets);
+		lab_->insert(kind);
+		return *lab_;
+	}
+	void give_up() { lab_.reset(); }
+
+private:
+	bool unloaded()
+	{
+		try {
+			if (!lab_->alive())
+				return false;
+			lab_->unload();
+			return true;
+		} catch (const Error &error) {
+			progress_(fmt::format("booting anew, for the module does not go: {}", error.what()));
+			return false;
+		}
+	}
+	// Each boot has its own directory, so that the consoles are kept.
+	void boot(Targets targets)
+	{
+		lab_.reset();
+		lab_ = std::make_unique<Lab>(LabConfig{options_.machines / fmt::format("{}", ++boots_),
+						       options_.suite, Process::Lifetime::owned, progress_,
+						       targets});
+		targets_ = targets;
+		lab_->set_up_targets();
+	}
+
+	const ComparisonOptions &options_;
+	const Progress &progress_;
+	std::unique_ptr<Lab> lab_;
+	Targets targets_ = Targets::one;
+	unsigned boots_ = 0;
 };
-
-static std::vector<Case> cases()
-{
-	Tuning ack_only;
-
-	ack_only.ack_timeout = tuned().ack_timeout;
-	return {
-		{"initiator-tuned", cable_at_initiator(), tuned(), 0.5},
-		{"target-tuned", cable_at_target(), tuned(), 1},
-		{"no-iscsid-tuned", cable_at_target_without_iscsid(), tuned(), 1},
-		{"initiator-defaults", cable_at_initiator(), {}, 6},
-		{"target-defaults", cable_at_target(), ack_only, 7},
-		{"device-deleted-tuned", device_deleted(), tuned(), 0.5},
-	};
-}
 
 static const FailoverRound *worst(const FailoverReport &report)
 {
@@ -41,58 +71,106 @@ static const FailoverRound *worst(const FailoverReport &report)
 	return found == report.rounds.end() ? nullptr : &*found;
 }
 
-static bool kept(const Case &fault, const FailoverReport &report, unsigned rounds)
+static CaseResult measure(Machines &machines, const Case &fault, unsigned rounds,
+			  const std::string &build_id, const Progress &progress)
 {
-	return report.io_verified && report.rounds.size() == rounds &&
-	       report.longest_gap.count() < fault.bound &&
-	       std::ranges::all_of(report.rounds, &FailoverRound::both_paths_back);
+	CaseResult result{build_id, rounds, {}, {}};
+
+	for (ModuleKind kind : {ModuleKind::ours, ModuleKind::stock}) {
+		FailoverReport &report = kind == ModuleKind::ours ? result.ours : result.stock;
+
+		report = fault.run(machines.with(fault.targets, kind), rounds, [&](const std::string &text) {
+			progress(fmt::format("{}, {}: {}", fault.name, to_string(kind), text));
+		});
+		progress(fmt::format("{}, {}:\n{}", fault.name, to_string(kind), report.story()));
+		if (!report.io_verified || !report.complaints.empty())
+			machines.give_up();
+	}
+	return result;
 }
 
 static std::string figure(const FailoverReport &report)
 {
-	std::string text = report.rounds.empty() ? "-" : fmt::format("{:.2f} s", report.longest_gap.count());
+	Seconds at_fault{}, at_end{};
 
-	if (!std::ranges::all_of(report.rounds, &FailoverRound::both_paths_back))
+	if (!report.lost.empty())
+		return "machine lost";
+	if (report.rounds.empty())
+		return "I/O failed";
+	for (const FailoverRound &round : report.rounds) {
+		at_fault = std::max(at_fault, round.gap_at_fault);
+		at_end = std::max(at_end, round.gap_at_end);
+	}
+	std::string text = fmt::format("{:.2f} / {:.2f} s", at_fault.count(), at_end.count());
+	if (!report.io_verified)
+		text += ", I/O failed";
+	else if (!std::ranges::all_of(report.rounds, &FailoverRound::recovered))
 		text += ", path lost";
-	return text + (report.lost.empty() ? report.io_story.empty() ? "" : ", I/O error" : ", machine lost");
+	return text + (report.complaints.empty() ? "" : ", complaints");
 }
 
-int compare_failovers(Lab &lab, unsigned rounds, const std::string &only,
-		      const std::filesystem::path &pictures, const Progress &progress)
+// Says how it is read, too.
+static std::string table(const std::vector<std::pair<const Case *, std::optional<CaseResult>>> &results,
+			 unsigned rounds, int &missed)
 {
-	std::string table = fmt::format("  {:24}{:>26}{:>22}{:>9}\n", "longest gap in I/O", "stock", "ours",
-					"bound");
-	int broken = 0;
+	std::string text = fmt::format("The longest wait for I/O at the fault / from its end on, the worst of at "
+				       "least {} rounds.\n\n"
+				       "| case | stock | ours | bound | kept |\n|---|---|---|---|---|\n",
+				       rounds);
 
-	std::filesystem::create_directories(pictures);
-	for (const Case &fault : cases()) {
-		FailoverReport reports[2];
+	for (const auto &[fault, result] : results) {
+		std::string verdict = "not measured", ours = "-", stock = "-";
 
-		if (!only.empty() && only != fault.name)
-			continue;
-		for (ModuleKind kind : {ModuleKind::ours, ModuleKind::stock}) {
-			FailoverReport &report = reports[kind == ModuleKind::stock];
-
-			if (lab.module() != ModuleKind::none)
-				lab.unload();
-			lab.insert(kind);
-			report = fail_over(lab, fault.fault, fault.tuning, rounds, [&](const std::string &text) {
-				progress(fmt::format("{}, {}: {}", fault.name, to_string(kind), text));
-			});
-			progress(fmt::format("{}, {}:\n{}", fault.name, to_string(kind), report.story()));
+		if (result) {
+			ours = figure(result->ours);
+			stock = figure(result->stock);
+			verdict = broken(fault->bound, result->ours, result->stock);
 		}
-		const bool good = kept(fault, reports[0], rounds);
-
-		broken += !good;
-		table += fmt::format("  {:24}{:>26}{:>22}{:>7.1f} s{}\n", fault.name, figure(reports[1]),
-				     figure(reports[0]), fault.bound, good ? "" : "  NOT KEPT");
-		if (worst(reports[0]) && worst(reports[1]))
-			write_file(pictures / fmt::format("{}.svg", fault.name),
-				   draw(fmt::format("{} ({})", fault.fault.what, fault.name), *worst(reports[0]),
-					*worst(reports[1])));
+		missed += !verdict.empty();
+		text += fmt::format("| {} ({}) | {} | {} | {} | {} |\n", fault->what, fault->name, stock, ours,
+				    fault->bound.text(), verdict.empty() ? "yes" : "NO: " + verdict);
 	}
-	std::cout << table << "  pictures: " << pictures.string() << "/*.svg" << std::endl;
-	return broken ? 1 : 0;
+	return text;
+}
+
+int compare_failovers(const ComparisonOptions &options, const Progress &progress)
+{
+	const ModuleBuild build = build_module(Image::provide(options.suite, progress), "W=1");
+	std::vector<std::pair<const Case *, std::optional<CaseResult>>> results;
+	Machines machines(options, progress);
+	int missed = 0;
+
+	build.result.checked();
+	std::filesystem::remove_all(options.machines);
+	for (const std::string &name : options.cases) {
+		if (std::ranges::find(failover_cases(), name, &Case::name) == failover_cases().end())
+			fail("no such case: {}", name);
+	}
+	for (const Case &fault : failover_cases()) {
+		const std::filesystem::path file = options.results / (fault.name + ".json");
+		const bool named = std::ranges::find(options.cases, fault.name) != options.cases.end();
+		std::optional<CaseResult> result = load(file);
+
+		if (result && (result->build_id != build.build_id || result->rounds < options.rounds))
+			result.reset();
+		if (named || (options.cases.empty() && !result)) {
+			result = measure(machines, fault, options.rounds, build.build_id, progress);
+			store(file, *result);
+			if (worst(result->ours) && worst(result->stock))
+				write_file(options.results / (fault.name + ".svg"),
+					   draw(fmt::format("{} ({})", fault.what, fault.name),
+						*worst(result->ours), *worst(result->stock)));
+		}
+		results.emplace_back(&fault, std::move(result));
+	}
+	for (const auto &[fault, result] : results) {
+		if (result)
+			std::cout << fmt::format("{}, ours:\n{}{}, stock:\n{}", fault->name,
+						 result->ours.story(), fault->name, result->stock.story());
+	}
+	std::cout << "\n" << table(results, options.rounds, missed) << "\nResults and pictures: "
+		  << options.results.string() << std::endl;
+	return missed ? 1 : 0;
 }
 
 } // namespace lab

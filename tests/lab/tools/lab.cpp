@@ -13,6 +13,7 @@
 #include "tools/bench.h"
 #include "tools/comparison.h"
 #include "tools/demo.h"
+#include "tools/silence.h"
 #include "tools/storm.h"
 
 namespace {
@@ -27,7 +28,7 @@ struct Options {
 	std::string path, state;
 	double timeout = 600;
 	unsigned rounds = 5;
-	std::string only;
+	std::vector<std::string> cases;
 	std::optional<std::uint32_t> seed;
 	StormCounts counts = kStormPart;
 };
@@ -121,10 +122,19 @@ int run_bench(const Options &options)
 
 int run_failover(const Options &options)
 {
-	Lab lab({LAB_RUN_DIR "/failover", options.suite, Process::Lifetime::owned, say});
+	return compare_failovers({options.suite, LAB_RUN_DIR "/failover", LAB_REPORTS_DIR "/failover",
+				  options.rounds, options.cases},
+				 say);
+}
 
-	set_up_lio(lab.target());
-	return compare_failovers(lab, options.rounds, options.only, LAB_RUN_DIR "/failover/pictures", say);
+int run_silence(const Options &options)
+{
+	Lab lab({LAB_RUN_DIR "/ack-timeout", options.suite, Process::Lifetime::owned, say});
+
+	lab.set_up_targets();
+	lab.insert(ModuleKind::ours);
+	std::cout << silence_table(lab, options.rounds, say);
+	return 0;
 }
 
 int run_storm(const Options &options)
@@ -195,9 +205,12 @@ int main(int argc, char **argv)
 
 	command = app.add_subcommand("failover", "both modules' gap in I/O for each fault of a path");
 	command->add_option("--rounds", options.rounds, "of each case");
-	command->add_option("--case", options.only, "one case only");
+	command->add_option("--case", options.cases, "these only; else all that have no result yet");
 	command->callback([&] { status = run_failover(options); });
 
+	command = app.add_subcommand("ack-timeout", "how long a silent peer goes unnoticed, by ack_timeout");
+	command->add_option("--rounds", options.rounds, "of each value");
+	command->callback([&] { status = run_silence(options); });
 	command = app.add_subcommand("storm", "every fault over and over; goes on where it was interrupted");
 	command->add_option("--suite", options.suite, "trixie, trixie-backports or bookworm");
 	command->add_option("--seed", options.seed, "replay the part of this seed, with as many");

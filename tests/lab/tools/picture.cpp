@@ -60,7 +60,7 @@ public:
 				most = std::max(most, ++bins[static_cast<int>(std::floor(at / kBin))]);
 		}
 		add("<text x='{}' y='{}'>{}: longest gap {:.2f} s</text>\n", kLeft, top - 6, escaped(name),
-		    round.gap.count());
+		    round.gap().count());
 		for (const auto &[bin, count] : bins) {
 			const double height = kPanel * count / most;
 

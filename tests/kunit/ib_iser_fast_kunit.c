@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * A device and a target so fast that completions and responses are handled, as on
+ * another CPU, before the post that caused them has returned: by then the slot may
+ * be anybody's. And posts that fail meanwhile, of which something, or as it seems
+ * nothing, was sent.
+ */
+#include "bed.h"
+
+static struct fast {
+	struct session	*s;
+	bool		invalidate;	/* remotely, else the answer is plain */
+	bool		inside;		/* of a post, for what its handlers post */
+	unsigned int	answers;
+} fast;
+
+static void fast_poll(struct fake_qp *qp, const struct ib_send_wr *wr)
+{
+	if (fast.inside)
+		return;
+	fast.inside = true;
+	ib_process_cq_direct(qp->ib.recv_cq, -1);
+	fast.inside = false;
+}
+
+static struct bed *fast_bed(struct kunit *test, const struct fake_hca_config *cfg)
+{
+	struct bed *bed = bed_create(test, cfg);
+
+	memset(&fast, 0, sizeof(fast));
+	bed->hca->in_post = fast_poll;
+	return bed;
+}
+
+static const struct fast_case {
+	const char		*desc;
+	struct iscsid_params	params;
+	bool			no_remote_inv;
+} fast_cases[] = {
+	{ "response invalidates" },
+	{ "LOCAL_INV", {}, true },
+	{ "Data-Out PDUs, response invalidates", { .no_initial_r2t = true } },
+	{ "Data-Out PDUs, LOCAL_INV", { .no_initial_r2t = true }, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(fast, fast_cases, desc);
+
+/* From the login on each PDU is answered before its post returns. */
+static void io_ends_inside_its_post(struct kunit *test)
+{
+	const struct fast_case *c = test->param_value;
+	struct bed *bed = fast_bed(test, NULL);
+	struct test_cmd *cmd;
+	struct session *s;
+	u32 len;
+
+	bed->target->no_remote_inv = c->no_remote_inv;
+	s = bed_logged_in(bed, &c->params);
+	for (len = 0; len <= 131072; len = len ? len * 2 : 4096) {
+		cmd = cmd_submit(s, &(struct cmd_spec) { .len = len });
+		cmd_expect_good(cmd);
+		cmd = cmd_submit(s, &(struct cmd_spec) { .len = len,
+							 .write = true });
+		cmd_expect_good(cmd);
+	}
+	bed_expect_conn_errors(bed, 0);
+}
+
+/* The target's answer to a command whose header is in memory, or even sent. */
+static void fast_answer(struct fake_qp *qp, const struct ib_send_wr *wr)
+{
+	struct target *t = fast.s->bed->target;
+	const struct iser_ctrl *iser;
+	struct iscsi_scsi_rsp rsp = {
+		.opcode = ISCSI_OP_SCSI_CMD_RSP,
+		.flags = ISCSI_FLAG_CMD_FINAL,
+	};
+	u32 key;
+
+	if (fast.inside || wr->opcode != IB_WR_REG_MR)
+		return;
+	iser = fake_dma_ptr(t->hca->dma, wr->next->sg_list[0].addr, ISER_HDR_LEN,
+			    false);
+	rsp.itt = ((const struct iscsi_hdr *)(iser + 1))->itt;
+	key = be32_to_cpu(iser->flags & ISER_WSV ? iser->write_stag :
+						   iser->read_stag);
+	fast.answers++;
+	target_send(t, qp, &rsp, NULL, 0, fast.invalidate ? key : 0);
+	fast_poll(qp, wr);
+}
+
+/* A write is a registration, the command, two Data-Out PDUs; a read has none. */
+static const struct fast_failure_case {
+	const char	*desc;
+	bool		write;
+	int		fails;		/* which work request, from 1 */
+	bool		invalidate;
+} fast_failure_cases[] = {
+	{ "read, nothing was posted",		false, 1, false },
+	{ "write, nothing was posted",		true, 1, false },
+	{ "read, the command was not posted",	false, 2, false },
+	{ "read, the command was not posted, the answer invalidates",
+	  false, 2, true },
+	{ "write, the command was not posted",	true, 2, false },
+	{ "write, the Data-Out PDUs were not posted", true, 3, false },
+	{ "write, the Data-Out PDUs were not posted, the answer invalidates",
+	  true, 3, true },
+	{ "write, the last Data-Out PDU was not posted", true, 4, false },
+	{ "write, the last Data-Out PDU was not posted, the answer invalidates",
+	  true, 4, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(fast_failure, fast_failure_cases, desc);
+
+/*
+ * post | response | the post fails: the connection fails, and nothing of the
+ * command is left when it ends, which it does once
+ */
+static void answered_post_fails(struct kunit *test)
+{
+	const struct fast_failure_case *c = test->param_value;
+	struct bed *bed = fast_bed(test, NULL);
+	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
+		.no_immediate = true,
+		.no_initial_r2t = true,
+		.first_burst = 16384,
+	});
+	struct test_cmd *cmd;
+
+	fast.s = s;
+	fast.invalidate = c->invalidate;
+	/* an answer to what was never sent: the key to invalidate is not valid */
+	bed->hca->hostile_peer = c->fails == 1;
+	bed->target->hold = true;
+	bed->hca->in_post = fast_answer;
+	bed->hca->fail_send_wr = c->fails;
+	cmd = cmd_submit(s, &(struct cmd_spec) { .len = 20480, .write = c->write });
+	bed->hca->in_post = NULL;
+	KUNIT_EXPECT_EQ(test, fast.answers, 1);
+	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
+	bed_expect_conn_errors(bed, 1);
+	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
+	bed->target->hold = false;
+	session_recover(s);
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
+}
+
+static struct kunit_case ib_iser_fast_cases[] = {
+	KUNIT_CASE_PARAM(io_ends_inside_its_post, fast_gen_params),
+	KUNIT_CASE_PARAM(answered_post_fails, fast_failure_gen_params),
+	{}
+};
+
+static struct kunit_suite ib_iser_fast_suite = {
+	.name = "ib_iser_fast",
+	.test_cases = ib_iser_fast_cases,
+};
+
+kunit_test_suite(ib_iser_fast_suite);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "lab/detection.h"
+
+#include <regex>
+#include <thread>
+
+#include "lab/error.h"
+#include "lab/eventually.h"
+#include "lab/failover.h"
+#include "lab/target.h"
+
+namespace lab {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+static std::string cause_of(const Mark &mark)
+{
+	static const std::regex cause("cause=\"([^\"]*)\"");
+	std::smatch match;
+
+	return std::regex_search(mark.what, match, cause) ? match[1].str() : mark.what;
+}
+
+static Detection pull(Lab &lab, ModuleTrace &trace, const std::string &disk)
+{
+	Vm &initiator = lab.initiator();
+	Detection detection;
+	BackgroundIo io(initiator, disk, seconds(10));
+
+	await_io(initiator, disk);
+	std::this_thread::sleep_for(seconds(3));
+	trace.begin();
+	const double begin = clock_of(initiator);
+	{
+		const Fault fault = cable_at_target();
+
+		fault.begin(lab, Path::A);
+		eventually(
+			[&] {
+				const std::vector<Mark> marks = trace.marks();
+				const Mark *failure = first_failure(marks, target_address(Path::A), begin);
+
+				if (failure)
+					detection = {Seconds(failure->at - begin), cause_of(*failure)};
+				return failure;
+			},
+			minutes(2), seconds(1));
+		fault.end(lab, Path::A);
+	}
+	io.wait().checked();
+	return detection;
+}
+
+std::vector<Detection> detect_silence(Lab &lab, int ack_timeout, unsigned rounds,
+				      const Progress &progress)
+{
+	std::vector<Detection> detections;
+	ModuleTrace trace(lab);
+
+	set_ack_timeout(lab, ack_timeout);
+	Login login(lab.initiator(), kPlainTarget, portal(Path::A),
+		    {{"node.conn[0].timeo.noop_out_interval", "0"},
+		     {"node.conn[0].timeo.noop_out_timeout", "0"}});
+	const std::string disk = login.disk();
+
+	for (unsigned i = 0; i < rounds; i++) {
+		detections.push_back(pull(lab, trace, disk));
+		progress(fmt::format("ack_timeout {}: {:.3f} s, {}", ack_timeout,
+				     detections.back().after.count(), detections.back().cause));
+	}
+	set_ack_timeout(lab, -1);
+	return detections;
+}
+
+} // namespace lab

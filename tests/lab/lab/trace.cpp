@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "lab/trace.h"
+
+#include <algorithm>
+#include <regex>
+#include <sstream>
+
+namespace lab {
+
+ModuleTrace::ModuleTrace(Lab &lab) : lab_(lab)
+{
+	if (lab.module() != ModuleKind::ours)
+		return;
+	lab.initiator().output("cd /sys/kernel/tracing && echo 0 >options/record-cmd && "
+			       "echo mono >trace_clock\n"
+			       "for e in ep_connect conn_state conn_fail conn_flushed conn_release device_event; do\n"
+			       "echo 1 >events/iser/iser_$e/enable; done");
+}
+
+// The first line says what time it is by the trace's clock.
+void ModuleTrace::begin()
+{
+	if (lab_.module() == ModuleKind::ours)
+		lab_.initiator().output("cd /sys/kernel/tracing && echo >trace && "
+					"echo \"epoch $(date +%s.%N)\" >trace_marker");
+}
+
+std::vector<Mark> ModuleTrace::marks()
+{
+	static const std::regex event(R"( ([0-9]+\.[0-9]+): (?:tracing_mark_write|iser_(\w+)): (.*))");
+	std::vector<Mark> marks;
+	std::istringstream lines;
+	std::string line;
+	double offset = 0;
+	std::smatch match;
+
+	if (lab_.module() != ModuleKind::ours)
+		return marks;
+	lines.str(lab_.initiator().output("cat /sys/kernel/tracing/trace"));
+	while (std::getline(lines, line)) {
+		if (!std::regex_search(line, match, event))
+			continue;
+		const double at = std::stod(match[1]);
+		const std::string what = match[3];
+
+		if (what.starts_with("epoch "))
+			offset = std::stod(what.substr(6)) - at;
+		else
+			marks.push_back({at + offset, match[2].str() + " " + what});
+	}
+	return marks;
+}
+
+// The module itself says conn_fail; a ping that libiscsi missed shows when iscsid disconnects.
+const Mark *first_failure(const std::vector<Mark> &marks, const std::string &address, double since)
+{
+	const auto found = std::ranges::find_if(marks, [&](const Mark &mark) {
+		return mark.at >= since && mark.what.find("portal=" + address + ":") != std::string::npos &&
+		       (mark.what.starts_with("conn_fail ") ||
+			mark.what.find(" to=TERMINATING") != std::string::npos);
+	});
+
+	return found == marks.end() ? nullptr : &*found;
+}
+
+double clock_of(Vm &vm)
+{
+	return std::stod(vm.output("date +%s.%N"));
+}
+
+} // namespace lab
