@@ -22,33 +22,38 @@ static std::string cause_of(const Mark &mark)
 	return std::regex_search(mark.what, match, cause) ? match[1].str() : mark.what;
 }
 
-static Detection pull(Lab &lab, ModuleTrace &trace, const std::string &disk)
+// A session of its own for each time, for the I/O may fail.
+static Detection pull(Lab &lab, ModuleTrace &trace)
 {
 	Vm &initiator = lab.initiator();
+	const Fault fault = cable_at_target();
 	Detection detection;
-	BackgroundIo io(initiator, disk, seconds(10));
+	Login login(initiator, kPlainTarget, portal(Path::A),
+		    {{"node.conn[0].timeo.noop_out_interval", "0"},
+		     {"node.conn[0].timeo.noop_out_timeout", "0"}});
+	const std::string disk = login.disk();
 
+	// Nor is SCSI's error handler to find it first.
+	initiator.output(fmt::format("echo 600 >/sys/block/{}/device/timeout", disk.substr(5)));
+	BackgroundIo io(initiator, disk, seconds(10));
 	await_io(initiator, disk);
 	std::this_thread::sleep_for(seconds(3));
 	trace.begin();
 	const double begin = clock_of(initiator);
-	{
-		const Fault fault = cable_at_target();
 
-		fault.begin(lab, Path::A);
-		eventually(
-			[&] {
-				const std::vector<Mark> marks = trace.marks();
-				const Mark *failure = first_failure(marks, target_address(Path::A), begin);
+	fault.begin(lab, Path::A);
+	eventually(
+		[&] {
+			const std::vector<Mark> marks = trace.marks();
+			const Mark *failure = first_failure(marks, target_address(Path::A), begin);
 
-				if (failure)
-					detection = {Seconds(failure->at - begin), cause_of(*failure)};
-				return failure;
-			},
-			minutes(2), seconds(1));
-		fault.end(lab, Path::A);
-	}
-	io.wait().checked();
+			if (failure)
+				detection = {Seconds(failure->at - begin), cause_of(*failure)};
+			return failure;
+		},
+		minutes(2), seconds(1));
+	fault.end(lab, Path::A);
+	io.wait();
 	return detection;
 }
 
@@ -59,13 +64,8 @@ std::vector<Detection> detect_silence(Lab &lab, int ack_timeout, unsigned rounds
 	ModuleTrace trace(lab);
 
 	set_ack_timeout(lab, ack_timeout);
-	Login login(lab.initiator(), kPlainTarget, portal(Path::A),
-		    {{"node.conn[0].timeo.noop_out_interval", "0"},
-		     {"node.conn[0].timeo.noop_out_timeout", "0"}});
-	const std::string disk = login.disk();
-
 	for (unsigned i = 0; i < rounds; i++) {
-		detections.push_back(pull(lab, trace, disk));
+		detections.push_back(pull(lab, trace));
 		progress(fmt::format("ack_timeout {}: {:.3f} s, {}", ack_timeout,
 				     detections.back().after.count(), detections.back().cause));
 	}

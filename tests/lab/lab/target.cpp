@@ -11,6 +11,8 @@ namespace lab {
 static constexpr const char *kCore = "/sys/kernel/config/target/core";
 static constexpr const char *kFabric = "/sys/kernel/config/target/iscsi";
 static constexpr unsigned kHeldDisk = 2, kKeptDisk = 3;
+static constexpr const char *kCrowdName = "iqn.2003-01.org.linux-iscsi.lab:crowd"; // and a number
+static constexpr unsigned kCrowdPort = 4000;                                      // of the first
 
 // A script of configfs steps that stops at the first one refused.
 class ConfigScript {
@@ -77,14 +79,6 @@ static void add_lun(ConfigScript &script, const std::string &target, unsigned lu
 	script.link(fmt::format("{}/iblock_{}/disk{}", kCore, disk, disk), directory + "/disk");
 }
 
-static void add_portal(ConfigScript &script, const std::string &name, const std::string &portal)
-{
-	const std::string np = fmt::format("{}/np/{}", tpg(name), portal);
-
-	script.directory(np);
-	script.set(np + "/iser", "1");
-}
-
 // Anybody may log in ("demo mode") and write.
 static void add_target(ConfigScript &script, const std::string &name)
 {
@@ -93,13 +87,13 @@ static void add_target(ConfigScript &script, const std::string &name)
 	script.set(tpg(name) + "/attrib/cache_dynamic_acls", "1");
 	script.set(tpg(name) + "/attrib/demo_mode_write_protect", "0");
 	script.set(tpg(name) + "/attrib/authentication", "0");
-}
-
-static void add_portals(ConfigScript &script, const std::string &name)
-{
 	for (Path path : kPaths) {
-		for (Family family : {Family::v4, Family::v6})
-			add_portal(script, name, portal(path, family));
+		for (Family family : {Family::v4, Family::v6}) {
+			const std::string np = fmt::format("{}/np/{}", tpg(name), portal(path, family));
+
+			script.directory(np);
+			script.set(np + "/iser", "1");
+		}
 	}
 }
 
@@ -139,7 +133,6 @@ void set_up_lio(Vm &target, const std::optional<SharedDisk> &shared)
 	add_disk(script, kHeldDisk, add_held_memory(script, kHeldDisk));
 	for (const std::string &name : {kPlainTarget, kChapTarget, kMutualTarget, kHeldTarget}) {
 		add_target(script, name);
-		add_portals(script, name);
 		add_lun(script, name, 0, name == kHeldTarget ? kHeldDisk : 0);
 	}
 	add_lun(script, kPlainTarget, 1, 1);
@@ -161,29 +154,38 @@ void set_up_lio(Vm &target, const std::optional<SharedDisk> &shared)
 
 std::string crowd_target(unsigned number)
 {
-	return fmt::format("iqn.2003-01.org.linux-iscsi.lab:crowd{}", number);
+	return fmt::format("{}{}", kCrowdName, number);
 }
 
 std::string crowd_portal(unsigned number)
 {
-	return portal(Path::A, Family::v4, 4000 + number);
+	return portal(Path::A, Family::v4, kCrowdPort + number);
 }
 
+// A loop of the guest's shell: said line by line, it is more than a command may be long.
 void set_up_crowd(Vm &target, unsigned count)
 {
-	ConfigScript script;
-
-	if (target.run(fmt::format("test -d {}", tpg(crowd_target(0)))).ok())
-		return;
-	for (unsigned number = 0; number < count; number++) {
-		const std::string name = crowd_target(number);
-
-		add_target(script, name);
-		add_portal(script, name, crowd_portal(number));
-		add_lun(script, name, 0, 0);
-		script.set(tpg(name) + "/enable", "1");
-	}
-	target.output(script.text(), std::chrono::minutes(3));
+	target.output(fmt::format(R"(set -e
+cd {}
+test -d {} && exit 0
+for i in $(seq 0 {}); do
+	mkdir -p {}$i/tpgt_1
+	cd {}$i/tpgt_1
+	echo 1 >attrib/generate_node_acls
+	echo 1 >attrib/cache_dynamic_acls
+	echo 0 >attrib/demo_mode_write_protect
+	echo 0 >attrib/authentication
+	np=np/{}:$(({} + i))
+	mkdir $np
+	echo 1 >$np/iser
+	mkdir lun/lun_0
+	ln -s {}/iblock_0/disk0 lun/lun_0/disk
+	echo 1 >enable
+	cd ../..
+done)",
+				  kFabric, crowd_target(0), count - 1, kCrowdName, kCrowdName,
+				  target_address(Path::A), kCrowdPort, kCore),
+		      std::chrono::minutes(3));
 }
 
 void enable_crowd_target(Vm &target, unsigned number, bool enabled)

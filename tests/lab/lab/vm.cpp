@@ -143,14 +143,25 @@ void Vm::set_cable(unsigned nic, bool plugged)
 	qmp().execute("set_link", {{"name", fmt::format("nic{}", nic)}, {"up", plugged}});
 }
 
+// A stopped QEMU queues what comes in and then stops reading, until the other machine's QEMU, and with
+// it the whole machine, stands still in a blocking send. A switch would drop it: so does the lab. The
+// NICs' links follow, but the guest does not see it, for they are up again when it runs.
 void Vm::freeze()
 {
 	qmp().execute("stop");
+	set_networks(false);
 }
 
 void Vm::thaw()
 {
+	set_networks(true);
 	qmp().execute("cont");
+}
+
+void Vm::set_networks(bool connected)
+{
+	for (const char *name : {"net0", "net1"})
+		qmp().execute("set_link", {{"name", name}, {"up", connected}});
 }
 
 void Vm::quit()

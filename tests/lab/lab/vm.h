@@ -64,6 +64,7 @@ public:
 private:
 	Vm(std::string name, std::filesystem::path directory);
 	Qmp &qmp();
+	void set_networks(bool connected);
 
 	std::string name_;
 	std::filesystem::path directory_;
