@@ -588,7 +588,7 @@ static int iser_io_fill_sges(struct iser_io *io, struct ib_sge *sge, int max,
  * sent through the MR, whose registration stands in front of it in the queue.
  *
  * The MR may be invalidated, by the target's answer or after it, before the
- * transport's acknowledgement of the SEND has come. Should that get lost, the
+ * transport's acknowledgment of the SEND has come. Should that get lost, the
  * SEND cannot be repeated: the connection fails (local protection error) and is
  * recovered. Nothing wrong is ever sent, for the slot gets a new key no sooner
  * than the SEND has completed. It takes a lost packet and, on a device whose

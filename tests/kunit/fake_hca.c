@@ -128,6 +128,7 @@ static int fake_alloc_pd(struct ib_pd *pd, struct ib_udata *udata)
 static int fake_dealloc_pd(struct ib_pd *pd, struct ib_udata *udata)
 {
 	fake_reclaim_command();
+	msleep(to_hca(pd->device)->slow_release);
 	to_hca(pd->device)->n_pd--;
 	return 0;
 }
@@ -231,6 +232,8 @@ void fake_hca_unplug(struct fake_hca *hca)
 		return;
 	hca->registered = false;
 	ib_unregister_device(&hca->ib);
+	if (!list_empty(&hca->ib.event_handler_list))
+		fake_complain(hca, "somebody still waits for events of a device that is gone");
 	fake_hca_take_back(hca);
 }
 

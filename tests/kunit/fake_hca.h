@@ -200,6 +200,7 @@ struct fake_hca {
 	atomic_t		verb_calls[FAKE_NR_VERBS];
 	int			fail_verb[FAKE_NR_VERBS];
 	int			fail_send_wr;		/* nth WR of the next lists */
+	unsigned int		slow_release;		/* ms */
 	unsigned int		slow_verb[FAKE_NR_VERBS]; /* ms; of those that may sleep */
 
 	unsigned int		n_complaints;

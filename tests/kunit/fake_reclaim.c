@@ -42,6 +42,8 @@ static bool fake_reclaim_culprit(struct fake_hca *hca, char *function)
 		if (stack[i] < hca->text.start || stack[i] >= hca->text.end)
 			continue;
 		sprint_symbol_no_offset(function, stack[i]);
+		/* a module's name follows, if it is one */
+		function[strcspn(function, " ")] = 0;
 		if (fake_reclaim_spared(function))
 			return false;
 		found = true;

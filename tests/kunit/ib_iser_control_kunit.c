@@ -359,6 +359,8 @@ static void discovery_session_asks_for_targets(struct kunit *test)
 
 	session_connect(s);
 	session_create(s);
+	/* there is nothing yet to send it on */
+	KUNIT_EXPECT_LT(test, session_try_login(s), 0);
 	session_bind(s);
 	session_login(s);
 	KUNIT_EXPECT_EQ(test, bed->hca->n_mr, 0);

@@ -117,6 +117,21 @@ static void grace_is_for_connections_that_are_up(struct kunit *test)
 	event_expect_good_io(s);
 }
 
+/* port error | ep_disconnect, stop, all is freed | the grace would be over */
+static void grace_ends_with_its_connection(struct kunit *test)
+{
+	struct bed *bed = event_grace_bed(test);
+	struct session *s = bed_logged_in(bed, NULL);
+
+	bed->hca->port_down = true;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
+	bed_settle();
+	session_close(s);
+	bed_expect_nothing_left(bed);
+	msleep(2000);
+	bed_expect_conn_errors(bed, 0);
+}
+
 /*
  * A device that iSER cannot use goes while an endpoint leads to it: the removal
  * waits for the CM's id, and iscsid may be dead.
@@ -145,6 +160,7 @@ static struct kunit_case ib_iser_event_cases[] = {
 	KUNIT_CASE(grace_is_of_one_port),
 	KUNIT_CASE(port_is_asked_when_the_grace_is_over),
 	KUNIT_CASE(grace_is_for_connections_that_are_up),
+	KUNIT_CASE(grace_ends_with_its_connection),
 	KUNIT_CASE(unfit_device_goes_away),
 	{}
 };

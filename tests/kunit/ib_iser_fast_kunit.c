@@ -5,6 +5,7 @@
  * be anybody's. And posts that fail meanwhile, of which something, or as it seems
  * nothing, was sent.
  */
+#include "admin.h"
 #include "bed.h"
 
 static struct fast {
@@ -23,9 +24,9 @@ static void fast_poll(struct fake_qp *qp, const struct ib_send_wr *wr)
 	fast.inside = false;
 }
 
-static struct bed *fast_bed(struct kunit *test, const struct fake_hca_config *cfg)
+static struct bed *fast_bed(struct kunit *test)
 {
-	struct bed *bed = bed_create(test, cfg);
+	struct bed *bed = bed_create(test, NULL);
 
 	memset(&fast, 0, sizeof(fast));
 	bed->hca->in_post = fast_poll;
@@ -49,19 +50,19 @@ KUNIT_ARRAY_PARAM_DESC(fast, fast_cases, desc);
 static void io_ends_inside_its_post(struct kunit *test)
 {
 	const struct fast_case *c = test->param_value;
-	struct bed *bed = fast_bed(test, NULL);
-	struct test_cmd *cmd;
+	struct bed *bed = fast_bed(test);
+	struct cmd_spec spec = {};
 	struct session *s;
 	u32 len;
 
 	bed->target->no_remote_inv = c->no_remote_inv;
 	s = bed_logged_in(bed, &c->params);
 	for (len = 0; len <= 131072; len = len ? len * 2 : 4096) {
-		cmd = cmd_submit(s, &(struct cmd_spec) { .len = len });
-		cmd_expect_good(cmd);
-		cmd = cmd_submit(s, &(struct cmd_spec) { .len = len,
-							 .write = true });
-		cmd_expect_good(cmd);
+		spec.len = len;
+		spec.write = false;
+		cmd_expect_good(cmd_submit(s, &spec));
+		spec.write = true;
+		cmd_expect_good(cmd_submit(s, &spec));
 	}
 	bed_expect_conn_errors(bed, 0);
 }
@@ -119,14 +120,16 @@ KUNIT_ARRAY_PARAM_DESC(fast_failure, fast_failure_cases, desc);
 static void answered_post_fails(struct kunit *test)
 {
 	const struct fast_failure_case *c = test->param_value;
-	struct bed *bed = fast_bed(test, NULL);
+	struct bed *bed = fast_bed(test);
 	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
 		.no_immediate = true,
 		.no_initial_r2t = true,
 		.first_burst = 16384,
 	});
+	struct kmsg_dump_iter iter;
 	struct test_cmd *cmd;
 
+	admin_mark_log(&iter);
 	fast.s = s;
 	fast.invalidate = c->invalidate;
 	/* an answer to what was never sent: the key to invalidate is not valid */
@@ -140,6 +143,9 @@ static void answered_post_fails(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	bed_expect_conn_errors(bed, 1);
 	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
+	/* what was not posted is not missed */
+	KUNIT_EXPECT_EQ(test, 0,
+			admin_count_log(&iter, "did not flush its queues"));
 	bed->target->hold = false;
 	session_recover(s);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));

@@ -10,15 +10,19 @@
  * of them meet a connection that has failed and not been told yet.
  */
 #include <linux/bottom_half.h>
+#include <linux/moduleparam.h>
 #include <linux/prandom.h>
 
 #include "bed.h"
 
 #define FUZZ_SEEDS	10
-#define FUZZ_MESSAGES	10000	/* that reach the module, for each seed */
 #define FUZZ_BATCH	64
 #define FUZZ_CMDS	4
 #define FUZZ_MAX_LEN	600
+
+static unsigned int fuzz_messages = 10000;
+module_param(fuzz_messages, uint, 0444);
+MODULE_PARM_DESC(fuzz_messages, "messages that reach the module, for each seed (default 10000)");
 
 struct fuzz {
 	struct kunit		*test;
@@ -173,7 +177,7 @@ static void nothing_but_the_connection_fails(struct kunit *test)
 	f->s = bed_logged_in(f->bed, NULL);
 	f->bed->target->hold = true;
 	f->bed->hca->hostile_peer = true;
-	while (sent < FUZZ_MESSAGES) {
+	while (sent < fuzz_messages) {
 		fuzz_send_commands(f);
 		f->bed->iscsid->n_conn_errors = 0;
 		sent += fuzz_batch(f);

@@ -6,6 +6,7 @@
  */
 #include <scsi/libiscsi.h>
 
+#include "admin.h"
 #include "bed.h"
 
 enum hostile_tag {
@@ -33,6 +34,7 @@ struct hostile_case {
 	enum hostile_inv	inv;
 	bool			harmless;
 	u8			rejected;	/* opcode in the data of a Reject */
+	const char		*says;		/* what the log must have, too */
 };
 
 static const struct hostile_case hostile_cases[] = {
@@ -40,25 +42,32 @@ static const struct hostile_case hostile_cases[] = {
 	{ "no bytes at all", 0 },
 	{ "one byte", 1, 0x10 },
 	{ "an iSER header alone", 28, 0x10 },
-	{ "a BHS that lacks its last byte", 75, 0x10, ISCSI_OP_NOOP_IN },
+	{ "a BHS that lacks its last byte", 75, 0x10, ISCSI_OP_NOOP_IN,
+	  .says = "a PDU is shorter than its header" },
 	/* not a control-type PDU */
 	{ "Hello", 28, ISER_HELLO },
 	{ "HelloReply", 28, ISER_HELLORPLY },
 	{ "HelloReply in a long message", 76, ISER_HELLORPLY, ISCSI_OP_NOOP_IN },
-	{ "iSER opcode 0", 76, 0x00, ISCSI_OP_NOOP_IN },
+	{ "iSER opcode 0", 76, 0x00, ISCSI_OP_NOOP_IN,
+	  .says = "a message is no iSER control-type PDU" },
 	{ "iSER opcode 0xf", 76, 0xf0, ISCSI_OP_NOOP_IN },
 	/* data movement is RDMA: RFC 7145 sections 7.3.5, 7.3.6 */
 	{ "Data-In", 76, 0x10, ISCSI_OP_SCSI_DATA_IN, .tag = TAG_OF_COMMAND },
 	{ "Data-In with data", 588, 0x10, ISCSI_OP_SCSI_DATA_IN, 0, 512,
 	  TAG_OF_COMMAND },
-	{ "R2T", 76, 0x10, ISCSI_OP_R2T, .tag = TAG_OF_COMMAND },
+	{ "R2T", 76, 0x10, ISCSI_OP_R2T, .tag = TAG_OF_COMMAND,
+	  .says = "of a kind that targets do not send over iSER" },
 	/* not for an initiator, or not anything */
 	{ "SCSI Command", 76, 0x10, ISCSI_OP_SCSI_CMD, .tag = TAG_OF_COMMAND },
 	{ "Login Request", 76, 0x10, ISCSI_OP_LOGIN },
-	{ "opcode 0x3e", 76, 0x10, 0x3e },
+	{ "opcode 0x3e", 76, 0x10, 0x3e,
+	  .says = "of a kind that targets do not send over iSER" },
 	{ "opcode 0x1c", 76, 0x10, 0x1c },
 	/* lengths that contradict each other */
-	{ "NOP-In, one byte of data missing", 79, 0x10, ISCSI_OP_NOOP_IN, 0, 4 },
+	{ "NOP-In, one byte of data missing", 79, 0x10, ISCSI_OP_NOOP_IN, 0, 4,
+	  .says = "a PDU is not as long as its header says" },
+	{ "NOP-In, a word too long", 80, 0x10, ISCSI_OP_NOOP_IN,
+	  .says = "a PDU is not as long as its header says" },
 	{ "SCSI Response, no sense data behind its length", 76, 0x10,
 	  ISCSI_OP_SCSI_CMD_RSP, 0, 20, TAG_OF_COMMAND },
 	{ "SCSI Response, the longest data segment there can be", 76, 0x10,
@@ -74,24 +83,27 @@ static const struct hostile_case hostile_cases[] = {
 	{ "SCSI Response to nobody's task", 76, 0x10, ISCSI_OP_SCSI_CMD_RSP,
 	  .tag = TAG_OF_NOBODY },
 	{ "SCSI Response beyond the last task", 76, 0x10, ISCSI_OP_SCSI_CMD_RSP,
-	  .tag = TAG_BEYOND },
+	  .tag = TAG_BEYOND, .says = "a response names no task" },
 	{ "SCSI Response with the reserved tag", 76, 0x10,
 	  ISCSI_OP_SCSI_CMD_RSP, .tag = TAG_RESERVED },
 	{ "SCSI Response of an earlier age", 76, 0x10, ISCSI_OP_SCSI_CMD_RSP,
-	  .tag = TAG_OLD },
+	  .tag = TAG_OLD, .says = "for nothing that waits for one" },
 	{ "Text Response to nobody's task", 76, 0x10, ISCSI_OP_TEXT_RSP,
 	  .tag = TAG_OF_NOBODY },
 	{ "TMF Response beyond the last task", 76, 0x10,
 	  ISCSI_OP_SCSI_TMFUNC_RSP, .tag = TAG_BEYOND },
 	/* invalidations, PROTOCOL.md 1.8 */
 	{ "SCSI Response invalidates another command's key", 76, 0x10,
-	  ISCSI_OP_SCSI_CMD_RSP, .tag = TAG_OF_COMMAND, .inv = INV_OTHER },
+	  ISCSI_OP_SCSI_CMD_RSP, .tag = TAG_OF_COMMAND, .inv = INV_OTHER,
+	  .says = "an rkey that is not its command's" },
 	{ "NOP-In invalidates a key", 76, 0x10, ISCSI_OP_NOOP_IN,
-	  .inv = INV_COMMAND },
+	  .inv = INV_COMMAND,
+	  .says = "an invalidation came without a SCSI response" },
 	{ "Async Message invalidates a key", 76, 0x10, ISCSI_OP_ASYNC_EVENT,
 	  .inv = INV_COMMAND },
 	/* RFC 7143 section 11.17: the header is mandatory */
-	{ "Reject without the header it rejects", 76, 0x10, ISCSI_OP_REJECT },
+	{ "Reject without the header it rejects", 76, 0x10, ISCSI_OP_REJECT,
+	  .says = "libiscsi refused a PDU" },
 	{ "Reject of a NOP-Out that nobody sent", 124, 0x10, ISCSI_OP_REJECT, 0,
 	  48, .rejected = ISCSI_OP_NOOP_OUT },
 	/* unusual, and in order */
@@ -170,10 +182,13 @@ static void connection_fails_once_session_goes_on(struct kunit *test)
 	const struct hostile_case *c = test->param_value;
 	struct cmd_spec read = { .len = 4096 };
 	struct bed *bed = bed_create(test, NULL);
+	struct session *other = bed_logged_in(bed, NULL);
 	struct session *s = bed_logged_in(bed, NULL);
 	struct fake_pdu *pdu1, *pdu2;
 	struct test_cmd *cmd1, *cmd2;
+	struct kmsg_dump_iter iter;
 
+	admin_mark_log(&iter);
 	bed->target->hold = true;
 	cmd1 = cmd_submit(s, &read);
 	cmd2 = cmd_submit(s, &read);
@@ -186,6 +201,8 @@ static void connection_fails_once_session_goes_on(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, !c->harmless);
 	KUNIT_EXPECT_EQ(test, cmd_is_done(cmd1), !c->harmless);
 	KUNIT_EXPECT_EQ(test, cmd_is_done(cmd2), !c->harmless);
+	if (c->says)
+		KUNIT_EXPECT_EQ(test, admin_count_log(&iter, c->says), 1);
 	bed->target->hold = false;
 	if (c->harmless) {
 		target_serve(bed->target, s->qp, pdu1);
@@ -196,6 +213,7 @@ static void connection_fails_once_session_goes_on(struct kunit *test)
 		session_recover(s);
 	}
 	cmd_expect_good(cmd_submit(s, &read));
+	cmd_expect_good(cmd_submit(other, &read));
 }
 
 /* Full feature phase begins with a Login Response, and that with a login. */

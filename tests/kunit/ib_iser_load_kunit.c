@@ -72,7 +72,8 @@ static const struct load_case {
 	struct cmd_spec		cmd;
 } load_cases[] = {
 	{ "reads", {}, {}, { .len = 4096 } },
-	{ "reads, a small send queue", { .max_qp_wr = 128 }, {},
+	/* for 16 of them, of the 32 that the disk takes at a time */
+	{ "reads, the smallest send queue", { .max_qp_wr = 65 }, {},
 	  { .len = 4096 } },
 	{ "writes with Data-Out PDUs", {},
 	  { .no_immediate = true, .no_initial_r2t = true, .max_xmit = 4096 },
@@ -107,6 +108,23 @@ static void commands_wait_for_room(struct kunit *test)
 	load_run_dry(test, s, cmd, n);
 }
 
+/* What was reserved is given back, or there would soon be no room at all. */
+static void failed_posts_take_no_room(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
+		.max_qp_wr = 65 });
+	struct session *s = bed_logged_in(bed, NULL);
+	struct fake_hca *hca = bed->hca;
+	unsigned int i;
+
+	for (i = 0; i < 40; i++) {
+		hca->fail_verb[FAKE_POST_SEND] =
+			atomic_read(&hca->verb_calls[FAKE_POST_SEND]) + 1;
+		cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
+	}
+	bed_expect_conn_errors(bed, 0);
+}
+
 /* The target's command window is closed for a while. */
 static void closed_window_is_waited_for(struct kunit *test)
 {
@@ -136,6 +154,7 @@ static struct kunit_case ib_iser_load_cases[] = {
 	KUNIT_CASE(slots_are_used_again),
 	KUNIT_CASE(answers_come_in_reverse),
 	KUNIT_CASE_PARAM(commands_wait_for_room, load_gen_params),
+	KUNIT_CASE(failed_posts_take_no_room),
 	KUNIT_CASE(closed_window_is_waited_for),
 	{}
 };

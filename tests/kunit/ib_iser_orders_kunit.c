@@ -23,14 +23,14 @@ static unsigned int order_length = 3;
 module_param(order_length, uint, 0444);
 MODULE_PARM_DESC(order_length, "events in the orders of teardown (1 to 4, default 3)");
 
-/* A personality, a state, a pace: a case each. */
-#define ORDERS_CASES	(2 * ORDER_STATES * 2)
+/* A suite for each personality; in it a state and a pace make a case. */
+#define ORDERS_CASES	(ORDER_STATES * 2)
 
-static struct order_counts orders_counts[ORDERS_CASES];
+static struct order_counts orders_counts[2 * ORDERS_CASES];
 
 static void orders_case(struct order *o, unsigned int i)
 {
-	order_first(o, i / 2 / ORDER_STATES, i / 2 % ORDER_STATES, i % 2);
+	order_first(o, i / ORDERS_CASES, i / 2 % ORDER_STATES, i % 2);
 }
 
 static void orders_describe_case(unsigned int i, char *desc)
@@ -42,15 +42,27 @@ static void orders_describe_case(unsigned int i, char *desc)
 	order_describe(&o, desc, KUNIT_PARAM_DESC_SIZE);
 }
 
-static const void *orders_gen_params(struct kunit *test, const void *prev,
-				     char *desc)
+static const void *orders_gen_params(bool roce, const void *prev, char *desc)
 {
-	const struct order_counts *n = prev ? prev + sizeof(*n) : orders_counts;
+	const struct order_counts *first = orders_counts + roce * ORDERS_CASES;
+	const struct order_counts *n = prev ? prev + sizeof(*n) : first;
 
-	if (n == orders_counts + ORDERS_CASES)
+	if (n == first + ORDERS_CASES)
 		return NULL;
 	orders_describe_case(n - orders_counts, desc);
 	return n;
+}
+
+static const void *orders_gen_iwarp(struct kunit *test, const void *prev,
+				    char *desc)
+{
+	return orders_gen_params(false, prev, desc);
+}
+
+static const void *orders_gen_roce(struct kunit *test, const void *prev,
+				   char *desc)
+{
+	return orders_gen_params(true, prev, desc);
 }
 
 /* The order that a case is at, for when it ends there. */
@@ -221,20 +233,21 @@ static void orders_report_counts(struct kunit_suite *suite, const char *desc,
 }
 
 /* What there was, what was left out and why. */
-static void ib_iser_orders_report(struct kunit_suite *suite)
+static void orders_report(struct kunit_suite *suite, bool roce)
 {
+	const struct order_counts *counts = orders_counts + roce * ORDERS_CASES;
 	char desc[KUNIT_PARAM_DESC_SIZE];
 	struct order_counts total = {};
 	unsigned int i, rule;
 
 	for (i = 0; i < ORDERS_CASES; i++) {
-		orders_describe_case(i, desc);
-		orders_report_counts(suite, desc, &orders_counts[i]);
-		total.generated += orders_counts[i].generated;
-		total.run += orders_counts[i].run;
-		total.missed += orders_counts[i].missed;
+		orders_describe_case(&counts[i] - orders_counts, desc);
+		orders_report_counts(suite, desc, &counts[i]);
+		total.generated += counts[i].generated;
+		total.run += counts[i].run;
+		total.missed += counts[i].missed;
 		for (rule = 0; rule < ORDER_RULES; rule++)
-			total.excluded[rule] += orders_counts[i].excluded[rule];
+			total.excluded[rule] += counts[i].excluded[rule];
 	}
 	orders_report_counts(suite, "in all", &total);
 	kunit_info(suite, "orders of up to %u events; %u events that came at once missed their object",
@@ -247,7 +260,7 @@ static void ib_iser_orders_report(struct kunit_suite *suite)
 /* A case takes hours of virtual time, in which KUnit's thread only waits. */
 static unsigned long orders_hung_task_secs;
 
-static int ib_iser_orders_init(struct kunit_suite *suite)
+static int orders_init(struct kunit_suite *suite)
 {
 #ifdef CONFIG_DETECT_HUNG_TASK
 	orders_hung_task_secs = sysctl_hung_task_timeout_secs;
@@ -256,25 +269,49 @@ static int ib_iser_orders_init(struct kunit_suite *suite)
 	return 0;
 }
 
-static void ib_iser_orders_exit(struct kunit_suite *suite)
+static void orders_exit(void)
 {
 #ifdef CONFIG_DETECT_HUNG_TASK
 	sysctl_hung_task_timeout_secs = orders_hung_task_secs;
 #endif
-	ib_iser_orders_report(suite);
 }
 
-static struct kunit_case ib_iser_orders_cases[] = {
-	KUNIT_CASE_PARAM_ATTR(every_order_ends_well, orders_gen_params,
+static void ib_iser_orders_iwarp_exit(struct kunit_suite *suite)
+{
+	orders_exit();
+	orders_report(suite, false);
+}
+
+static void ib_iser_orders_roce_exit(struct kunit_suite *suite)
+{
+	orders_exit();
+	orders_report(suite, true);
+}
+
+static struct kunit_case ib_iser_orders_iwarp_cases[] = {
+	KUNIT_CASE_PARAM_ATTR(every_order_ends_well, orders_gen_iwarp,
 			      { .speed = KUNIT_SPEED_VERY_SLOW }),
 	{}
 };
 
-static struct kunit_suite ib_iser_orders_suite = {
-	.name = "ib_iser_orders",
-	.test_cases = ib_iser_orders_cases,
-	.suite_init = ib_iser_orders_init,
-	.suite_exit = ib_iser_orders_exit,
+static struct kunit_suite ib_iser_orders_iwarp_suite = {
+	.name = "ib_iser_orders_iwarp",
+	.test_cases = ib_iser_orders_iwarp_cases,
+	.suite_init = orders_init,
+	.suite_exit = ib_iser_orders_iwarp_exit,
 };
 
-kunit_test_suite(ib_iser_orders_suite);
+static struct kunit_case ib_iser_orders_roce_cases[] = {
+	KUNIT_CASE_PARAM_ATTR(every_order_ends_well, orders_gen_roce,
+			      { .speed = KUNIT_SPEED_VERY_SLOW }),
+	{}
+};
+
+static struct kunit_suite ib_iser_orders_roce_suite = {
+	.name = "ib_iser_orders_roce",
+	.test_cases = ib_iser_orders_roce_cases,
+	.suite_init = orders_init,
+	.suite_exit = ib_iser_orders_roce_exit,
+};
+
+kunit_test_suites(&ib_iser_orders_iwarp_suite, &ib_iser_orders_roce_suite);

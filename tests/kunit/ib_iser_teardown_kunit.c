@@ -4,6 +4,9 @@
  * never does, or does so when all the others are long gone. The orders of what
  * does happen are in ib_iser_orders_kunit.c.
  */
+#include <linux/delay.h>
+#include <scsi/libiscsi.h>
+
 #include "order_run.h"
 
 static struct order_bench *teardown_bench(struct kunit *test,
@@ -72,6 +75,29 @@ static void conn_is_destroyed_without_stop(struct kunit *test)
 	bed_expect_nothing_left(b->bed);
 }
 
+/* ep_disconnect, stop, destroy_conn | the release, which takes a second */
+static void iscsi_conn_outlives_the_release(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct iscsi_session *session =
+		starget_to_session(scsi_target(s->sdev))->dd_data;
+	struct device *dev = get_device(&session->leadconn->cls_conn->dev);
+
+	bed->hca->slow_release = 1000;
+	KUNIT_EXPECT_EQ(test, iscsid_ep_disconnect(bed->iscsid, s->ep), 0);
+	s->ep = 0;
+	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
+						  STOP_CONN_TERM));
+	KUNIT_EXPECT_EQ(test, iscsid_destroy_conn(bed->iscsid, s->sid), 0);
+	s->has_conn = false;
+	bed_settle();
+	KUNIT_EXPECT_GE(test, kref_read(&dev->kobj.kref), 2);
+	msleep(2000);
+	KUNIT_EXPECT_EQ(test, kref_read(&dev->kobj.kref), 1);
+	put_device(dev);
+}
+
 /* unplugged, and its memory freed | another device, a login, I/O | late put */
 static void late_put_outlives_device(struct kunit *test)
 {
@@ -94,6 +120,7 @@ static struct kunit_case ib_iser_teardown_cases[] = {
 	KUNIT_CASE(dead_iscsid_leaves_nothing),
 	KUNIT_CASE(removal_waits_for_nobody),
 	KUNIT_CASE(conn_is_destroyed_without_stop),
+	KUNIT_CASE(iscsi_conn_outlives_the_release),
 	KUNIT_CASE(late_put_outlives_device),
 	{}
 };

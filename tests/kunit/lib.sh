@@ -90,6 +90,9 @@ prepare() {
 		'obj-$(CONFIG_INFINIBAND_ISER_KUNIT_TEST) += iser/tests/kunit/'
 	append "$ulp/Makefile" \
 		'subdir-ccflags-$(CONFIG_INFINIBAND_ISER_KUNIT_GCOV) += -fprofile-arcs -ftest-coverage -fno-inline'
+	patch -p1 -d "$src" -R -s -f --dry-run <"$here/um-stacktrace.patch" >/dev/null ||
+		patch -p1 -d "$src" -N -s -r - <"$here/um-stacktrace.patch" ||
+		say "User-mode Linux will be slow"
 }
 
 fetch_source() {
@@ -182,8 +185,13 @@ build_of() {
 	echo "$cache/kunit-$key"
 }
 
+# How many orders of teardown there were, and which were left out.
+figures() {
+	sed -n 's/^.*# ib_iser_orders_[a-z]*: //p' "$1" 2>/dev/null || true
+}
+
 # What no log of a kernel may have.
 bad_lines() {
-	grep -n -E 'WARNING:|BUG:|KASAN|UBSAN|[Kk]ernel panic|possible recursive|INFO: task|Call Trace|suspected memory leak|leak detector disabled' \
+	grep -n -E 'WARNING:|BUG:|KASAN|UBSAN|[Kk]ernel panic|possible recursive|INFO: task|Call Trace|suspected memory leak|ODEBUG: Out of memory|DMA-API: .*disabl' \
 		"$1" 2>/dev/null || true
 }

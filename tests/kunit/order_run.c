@@ -236,6 +236,9 @@ bool bench_event(struct order_bench *b, const struct order *o,
 		bench_expect_silence(b);
 		/* a port error of before is none of the new connection's */
 		flush_workqueue(ib_wq);
+		/* nor are the GIDs that go and come again with an address */
+		if (order_has(o, EV_ADDR_CHANGE))
+			bed_settle();
 		bench_login(b);
 		b->logged_in = false;
 		return true;

@@ -10,10 +10,12 @@
 #include "lab/console.h"
 #include "lab/error.h"
 #include "lab/failover.h"
+#include "lab/files.h"
 #include "lab/fio.h"
 #include "lab/initiator.h"
 #include "lab/lab.h"
 #include "lab/target.h"
+#include "tools/picture.h"
 
 namespace lab {
 
@@ -29,7 +31,7 @@ public:
 	void remember(const std::string &what, const std::string &value)
 	{
 		tell(what + ": " + value);
-		summary_ += fmt::format("  {:34} {}\n", what, value);
+		summary_ += fmt::format("  {:44} {}\n", what, value);
 	}
 	void remember_time(const std::string &what, const std::function<void()> &step)
 	{
@@ -60,18 +62,41 @@ static void show_io(Story &story, Vm &initiator, const std::string &disk)
 	}
 }
 
-static void show_failover(Story &story, Lab &lab)
+static FailoverReport pull_cable(Story &story, Lab &lab)
 {
-	const FailoverReport report =
-		fail_over(lab, cable_at_initiator(), {}, 1, [&](const std::string &text) { story.tell(text); });
+	const FailoverReport report = fail_over(lab, cable_at_initiator(), tuned(), 1,
+						[&](const std::string &text) { story.tell(text); });
 
-	if (report.rounds.empty() || !report.rounds[0].recovered)
+	story.remember(fmt::format("cable pulled under dm-multipath, {}", to_string(lab.module())),
+		       report.rounds.empty()
+			       ? report.story()
+			       : fmt::format("a read waited {:.2f} s at most, {}", report.longest_gap().count(),
+					     report.io_verified ? "data verified" : report.story()));
+	return report;
+}
+
+static FailoverRound show_failover(Story &story, Lab &lab)
+{
+	const FailoverReport report = pull_cable(story, lab);
+
+	if (!report.io_verified || !report.rounds[0].recovered)
 		throw Error("failover failed:\n" + report.story());
-	story.remember("cable pulled under dm-multipath",
-		       fmt::format("a read waited {:.2f} s at most, data verified",
-				   report.longest_gap().count()));
 	story.remember("cable plugged in again",
 		       fmt::format("both paths ready after {:.1f} s", report.rounds[0].recovery.count()));
+	return report.rounds[0];
+}
+
+// The distribution's module is shown, not judged.
+static void show_stock(Story &story, Lab &lab, const FailoverRound &ours,
+		       const std::filesystem::path &picture)
+{
+	lab.insert(ModuleKind::stock);
+	const FailoverReport stock = pull_cable(story, lab);
+
+	if (stock.rounds.empty())
+		return;
+	write_file(picture, draw("A cable is pulled at the initiator", ours, stock.rounds[0]));
+	story.remember("picture of both", picture.string());
 }
 
 static void play(Story &story, const std::filesystem::path &directory, const std::string &suite)
@@ -85,7 +110,7 @@ static void play(Story &story, const std::filesystem::path &directory, const std
 	Vm &initiator = lab->initiator();
 	story.remember_time("LIO target set up", [&] { set_up_lio(lab->target()); });
 	story.remember_time("module built, loaded", [&] { lab->insert(ModuleKind::ours); });
-	ConsoleWatch console(initiator.console());
+	const ConsoleWatch console(initiator.console());
 
 	const CommandResult found = discover(initiator, portal(Path::A));
 	story.tell("iscsiadm -m discovery -t st -I iser -p " + portal(Path::A) + "\n" + found.checked().out);
@@ -97,11 +122,12 @@ static void play(Story &story, const std::filesystem::path &directory, const std
 		});
 		show_io(story, initiator, login->disk());
 	}
-	show_failover(story, *lab);
+	const FailoverRound ours = show_failover(story, *lab);
 	lab->unload();
 	story.remember("logged out, rmmod ib_iser", "nothing in use");
 	if (!console.complaints().empty())
 		throw Error("the kernel complained: " + console.complaints().front());
+	show_stock(story, *lab, ours, directory / "failover.svg");
 }
 
 int demonstrate(const std::filesystem::path &directory, const std::string &suite)
@@ -116,7 +142,7 @@ int demonstrate(const std::filesystem::path &directory, const std::string &suite
 		status = 1;
 	}
 	std::cout << "\nSummary (emulated CPUs: ratios mean more than figures)\n"
-		  << story.summary() << fmt::format("  {:34} {:.0f} s\n", "total", story.elapsed())
+		  << story.summary() << fmt::format("  {:44} {:.0f} s\n", "total", story.elapsed())
 		  << "  consoles: " << directory.string() << "/*/console.log" << std::endl;
 	return status;
 }
