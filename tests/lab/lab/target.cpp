@@ -141,7 +141,6 @@ void set_up_lio(Vm &target, const std::optional<SharedDisk> &shared)
 	} else {
 		add_disk(script, kKeptDisk, "/dev/vdb");
 		add_target(script, kKeptTarget);
-		add_portals(script, kKeptTarget);
 		add_lun(script, kKeptTarget, 0, kKeptDisk);
 		script.set(tpg(kKeptTarget) + "/enable", "1");
 	}
