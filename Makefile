@@ -7,7 +7,7 @@ REPORTS := $(LAB)/reports
 MODULE ?= ours
 SUITE ?= trixie
 
-.PHONY: all install clean lab demo check static lab-check kunit coverage sanitize bench failover
+.PHONY: all install clean lab demo check static lab-check kunit coverage sanitize bench failover storm
 
 # The module for the running kernel, or for the one in KDIR.
 all:
@@ -37,6 +37,10 @@ bench: lab
 # Broken off, it goes on where it was; `lab failover --case NAME` measures one case anew.
 failover: lab
 	@$(LAB)/lab failover
+
+# Every fault over and over under verified I/O, in parts: an interrupted storm goes on where it was.
+storm: lab
+	@$(LAB)/lab storm --suite $(SUITE)
 
 static: lab
 	@mkdir -p $(REPORTS)

@@ -40,7 +40,8 @@
 #include "iser_trace.h"
 
 #define ISER_RESOLVE_TIMEOUT_MS	2000
-#define ISER_RETRIES		7	/* of the RC transport; for RNR: without end */
+#define ISER_RETRIES		6	/* of the RC transport; rdma_rxe never gives up at 7 */
+#define ISER_RNR_RETRIES	7	/* without end */
 
 /* Setup, failure, flush; releases. Storage sits on top of both. */
 static struct workqueue_struct *iser_wq;
@@ -495,7 +496,7 @@ static int iser_conn_send_req(struct iser_conn *conn)
 		.responder_resources = min_t(u32, conn->ibdev->attrs.max_qp_rd_atom,
 					     U8_MAX),
 		.retry_count = ISER_RETRIES,
-		.rnr_retry_count = ISER_RETRIES,
+		.rnr_retry_count = ISER_RNR_RETRIES,
 	};
 
 	return rdma_connect_locked(conn->cm_id, &param);

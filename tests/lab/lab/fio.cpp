@@ -87,6 +87,29 @@ std::vector<Completion> parse_completions(const std::string &text)
 	return reads;
 }
 
+// Read at the end, a late write of a block shows; read soon after, one that was lost and replaced.
+VerifiedPasses::VerifiedPasses(Vm &vm, const std::string &disk, std::chrono::seconds limit)
+	: vm_(vm), job_(vm.start(fmt::format(R"(cd /tmp; rm -f storm.over; pass=0
+until test -e storm.over; do
+	pass=$((pass + 1))
+	fio --allow_file_create=0 --direct=1 --ioengine=libaio --filename={} --randseed=$pass \
+		--rw=randwrite --verify=crc32c --verify_fatal=1 \
+		--name=late --bs=4k --iodepth=8 --size=16M \
+		--name=soon --bsrange=512-256k --blockalign=512 --iodepth=4 --offset=32M --size=64M \
+		--verify_backlog=64 >pass.log 2>&1 || {{ echo "pass $pass"; cat pass.log; exit 1; }}
+done
+echo $pass)",
+					     disk),
+				 limit))
+{
+}
+
+unsigned VerifiedPasses::finish()
+{
+	vm_.output("touch /tmp/storm.over");
+	return std::stoul(job_.wait().checked().out);
+}
+
 Gap longest_gap(const std::vector<Completion> &reads, double since, double before)
 {
 	Gap longest;

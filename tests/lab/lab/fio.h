@@ -67,4 +67,21 @@ private:
 	Job job_;
 };
 
+// Verified I/O for as long as is wanted, in passes: each writes a part of the disk block by block and
+// then reads it, and rewrites another part and reads soon after, with data of its own, so that what a
+// former pass wrote is no valid answer.
+class VerifiedPasses {
+public:
+	VerifiedPasses(Vm &vm, const std::string &disk, std::chrono::seconds limit);
+
+	// Fails when one did.
+	bool running() const { return job_.running(); }
+	// Waits for the end of the pass, and says how many there were. Throws what fio said.
+	unsigned finish();
+
+private:
+	Vm &vm_;
+	Job job_;
+};
+
 } // namespace lab

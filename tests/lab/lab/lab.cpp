@@ -49,7 +49,7 @@ static VmConfig machine(unsigned number, Targets targets, const fs::path &direct
 			config.netdevs.push_back(fmt::format("stream,server={},addr.type=unix,addr.path=../net{}",
 							     number == kInitiator ? "on" : "off", network));
 	}
-	if (targets == Targets::two && number != kInitiator)
+	if (number != kInitiator)
 		config.shared_disk = directory / kSharedDisk;
 	return config;
 }
@@ -96,8 +96,7 @@ Lab::Lab(const LabConfig &config)
 	fs::create_directories(directory_);
 	write_file(directory_ / "suite", config.suite);
 	image_.write_initramfs(directory_ / "initramfs", LAB_AGENT);
-	if (config.targets == Targets::two)
-		make_shared_disk(directory_ / kSharedDisk);
+	make_shared_disk(directory_ / kSharedDisk);
 	progress_(fmt::format("booting {} machines", targets_.size() + 1));
 	initiator_ = std::make_unique<Vm>(boot(kInitiator));
 	for (unsigned i = 0; i < targets_.size(); i++)
@@ -173,6 +172,14 @@ void Lab::boot_target(Path path)
 	target = std::make_unique<Vm>(boot(kTarget + index_of(path)));
 	target->await_boot();
 	set_up_network(*target, kTarget);
+	set_up_target(index_of(path));
+}
+
+void Lab::reset_target(Path path)
+{
+	target(path).reset();
+	target(path).await_boot();
+	set_up_network(target(path), kTarget);
 	set_up_target(index_of(path));
 }
 

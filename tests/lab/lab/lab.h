@@ -51,6 +51,8 @@ public:
 	void kill_target(Path path);
 	// Boots it again and sets it up as set_up_targets() did.
 	void boot_target(Path path);
+	// Both without ending QEMU, so that any thread may do it.
+	void reset_target(Path path);
 
 	// Puts ours or Debian's own where modprobe finds it, and loads it. Ours is built if need be.
 	void insert(ModuleKind kind);

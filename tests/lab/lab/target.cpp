@@ -10,7 +10,7 @@ namespace lab {
 
 static constexpr const char *kCore = "/sys/kernel/config/target/core";
 static constexpr const char *kFabric = "/sys/kernel/config/target/iscsi";
-static constexpr unsigned kHeldDisk = 2;
+static constexpr unsigned kHeldDisk = 2, kKeptDisk = 3;
 static constexpr const char *kCrowdName = "iqn.2003-01.org.linux-iscsi.lab:crowd"; // and a number
 static constexpr unsigned kCrowdPort = 4000;                                      // of the first
 
@@ -136,8 +136,14 @@ void set_up_lio(Vm &target, const std::optional<SharedDisk> &shared)
 		add_lun(script, name, 0, name == kHeldTarget ? kHeldDisk : 0);
 	}
 	add_lun(script, kPlainTarget, 1, 1);
-	if (shared)
+	if (shared) {
 		set_controller(script, shared->controller);
+	} else {
+		add_disk(script, kKeptDisk, "/dev/vdb");
+		add_target(script, kKeptTarget);
+		add_lun(script, kKeptTarget, 0, kKeptDisk);
+		script.set(tpg(kKeptTarget) + "/enable", "1");
+	}
 	ask_for_secrets(script, kChapTarget, false);
 	ask_for_secrets(script, kMutualTarget, true);
 	for (const std::string &name : {kPlainTarget, kChapTarget, kMutualTarget, kHeldTarget})

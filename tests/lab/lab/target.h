@@ -16,6 +16,7 @@ inline const std::string kPlainTarget = "iqn.2003-01.org.linux-iscsi.lab:plain";
 inline const std::string kChapTarget = "iqn.2003-01.org.linux-iscsi.lab:chap";     // one-way
 inline const std::string kMutualTarget = "iqn.2003-01.org.linux-iscsi.lab:mutual"; // both ways
 inline const std::string kHeldTarget = "iqn.2003-01.org.linux-iscsi.lab:held";     // see HeldDisk
+inline const std::string kKeptTarget = "iqn.2003-01.org.linux-iscsi.lab:kept";     // see set_up_lio()
 inline const std::string kTgtTarget = "iqn.2003-01.org.linux-iscsi.lab:tgt";
 
 struct ChapSecrets {
@@ -29,7 +30,8 @@ struct SharedDisk {
 	unsigned controller;
 };
 
-// The first disk, the plain target's LUN 0, is made of memory unless it is a shared one.
+// The first disk, the plain target's LUN 0, is made of memory unless it is a shared one. If it is not,
+// the kept target has the disk that Vm::reset() leaves alone.
 void set_up_lio(Vm &target, const std::optional<SharedDisk> &shared = {});
 
 // Beside these, unless they are there, `count` more targets with the plain target's disk, each with a portal of its own: a

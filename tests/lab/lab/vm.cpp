@@ -10,9 +10,10 @@ using nlohmann::json;
 
 static constexpr std::chrono::seconds kBootTime{180};
 
+// A kernel that patches itself while it boots does so on one CPU (NOTES.md); guest/init adds the others.
 static const char *const kCommandLine =
 	"console=ttyS0 loglevel=7 panic=0 net.ifnames=0 mitigations=off cryptomgr.notests "
-	"tsc=reliable no_timer_check";
+	"tsc=reliable no_timer_check maxcpus=1 noreplace-smp";
 
 // Without cmpxchg16b, after which QEMU 7.2 may give a guest impossible flags (NOTES.md).
 static const char *const kCpu = "max,-cx16";
@@ -168,9 +169,18 @@ void Vm::quit()
 	qmp().execute("quit");
 }
 
+// Stopped while our new connection to the agent waits for the next one to open its port.
+void Vm::reset()
+{
+	freeze();
+	channel_.reset();
+	qmp().execute("system_reset");
+	thaw();
+}
+
 void Vm::dump_tasks()
 {
-	run("echo w >/proc/sysrq-trigger", std::chrono::seconds(10));
+	run("for key in w t l; do echo $key >/proc/sysrq-trigger; done", std::chrono::seconds(60));
 }
 
 bool Vm::alive()

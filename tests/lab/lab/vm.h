@@ -50,7 +50,10 @@ public:
 	void freeze();
 	void thaw();
 	void quit();
-	// Has the kernel print to the console what blocked tasks wait for (sysrq w).
+	// Off and on again, with no word to anybody; the shared disk keeps what it holds. await_boot()
+	// comes next.
+	void reset();
+	// Has the kernel print to the console what all tasks are doing, and the workqueues (sysrq).
 	void dump_tasks();
 
 	// Alive as far as the host can see: a panicked one is not.

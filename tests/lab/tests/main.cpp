@@ -14,6 +14,7 @@ int main(int argc, char **argv)
 	testing::InitGoogleMock(&argc, argv);
 	app.add_option("--module", options.module, "ours or stock");
 	app.add_option("--suite", options.suite, "trixie, trixie-backports or bookworm");
+	app.add_option("--seed", options.seed, "of the storm");
 	app.add_option("--dir", options.directory, "run directory (sockets, logs)");
 	CLI11_PARSE(app, argc, argv);
 	return RUN_ALL_TESTS();

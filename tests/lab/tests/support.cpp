@@ -3,6 +3,8 @@
 
 #include <iostream>
 
+#include "lab/diagnosis.h"
+
 namespace lab {
 
 static std::unique_ptr<Lab> the_lab;
@@ -56,10 +58,10 @@ void LabTest::SetUp()
 	// What waits for a machine ends with MachineLost when the machine is killed.
 	watchdog_ = std::make_unique<Watchdog>(limit_, [this] {
 		std::cout << "lab: test still running after " << limit_.count()
-			  << " s: asking the kernels who is stuck, then killing the machines\n";
+			  << " s: asking the kernels who is stuck, then killing the machines\n"
+			  << diagnose(lab());
 		for (Vm *vm : {&initiator(), &target()}) {
 			try {
-				vm->dump_tasks();
 				vm->quit();
 			} catch (const std::exception &error) {
 				std::cout << "lab: " << error.what() << std::endl;

@@ -20,7 +20,7 @@
 #include "lab/lab.h"
 #include "lab/resources.h"
 #include "lab/target.h"
-#include "tests/watchdog.h"
+#include "lab/watchdog.h"
 
 namespace lab {
 
@@ -30,6 +30,7 @@ using std::chrono::seconds;
 struct TestOptions {
 	std::string module = "ours";
 	std::string suite = "trixie";
+	std::uint32_t seed = 0; // of the storm; 0: any
 	std::filesystem::path directory = LAB_RUN_DIR "/tests";
 };
 
@@ -61,6 +62,16 @@ private:
 	bool complaints_expected_ = false;
 	Resources before_;
 	std::unique_ptr<Watchdog> watchdog_;
+};
+
+// Silent, with its cables plugged, while this lives.
+class FrozenMachine {
+public:
+	explicit FrozenMachine(Vm &vm) : vm_(vm) { vm.freeze(); }
+	~FrozenMachine() { vm_.thaw(); }
+
+private:
+	Vm &vm_;
 };
 
 MATCHER(Succeeded, "succeeded")

@@ -60,15 +60,6 @@ TEST_F(TimedOut, CommandIsAbortedAndRepeated)
 	EXPECT_THAT(verify_disk(initiator(), login.disk(), 4, "4M"), Succeeded());
 }
 
-class FrozenMachine {
-public:
-	explicit FrozenMachine(Vm &vm) : vm_(vm) { vm.freeze(); }
-	~FrozenMachine() { vm_.thaw(); }
-
-private:
-	Vm &vm_;
-};
-
 // Not with a held disk: LIO never finishes closing a connection with an aborted command (NOTES.md).
 TEST_F(TimedOut, AbortsEndInARecoveredSessionWhenTheTargetIsSilent)
 {

@@ -14,6 +14,7 @@
 #include "tools/comparison.h"
 #include "tools/demo.h"
 #include "tools/silence.h"
+#include "tools/storm.h"
 
 namespace {
 
@@ -28,6 +29,8 @@ struct Options {
 	double timeout = 600;
 	unsigned rounds = 5;
 	std::vector<std::string> cases;
+	std::optional<std::uint32_t> seed;
+	StormCounts counts = kStormPart;
 };
 
 void say(const std::string &text)
@@ -134,6 +137,15 @@ int run_silence(const Options &options)
 	return 0;
 }
 
+int run_storm(const Options &options)
+{
+	const std::filesystem::path directory = LAB_RUN_DIR "/storm";
+
+	if (!options.seed)
+		return storm(directory, options.suite, say) ? 0 : 1;
+	return storm_part(directory / "replay", options.suite, *options.seed, options.counts, say).held ? 0 : 1;
+}
+
 void add_machine(CLI::App *command, Options &options)
 {
 	command->add_option("machine", options.machine)
@@ -199,6 +211,15 @@ int main(int argc, char **argv)
 	command = app.add_subcommand("ack-timeout", "how long a silent peer goes unnoticed, by ack_timeout");
 	command->add_option("--rounds", options.rounds, "of each value");
 	command->callback([&] { status = run_silence(options); });
+	command = app.add_subcommand("storm", "every fault over and over; goes on where it was interrupted");
+	command->add_option("--suite", options.suite, "trixie, trixie-backports or bookworm");
+	command->add_option("--seed", options.seed, "replay the part of this seed, with as many");
+	command->add_option("--flaps", options.counts.flaps);
+	command->add_option("--kills", options.counts.kills);
+	command->add_option("--removals", options.counts.removals);
+	command->add_option("--unloads", options.counts.unloads);
+	command->add_option("--restarts", options.counts.restarts);
+	command->callback([&] { status = run_storm(options); });
 
 	try {
 		app.parse(argc, argv);

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "lab/storm.h"
+
+#include <future>
+#include <optional>
+#include <thread>
+
+#include "lab/diagnosis.h"
+#include "lab/error.h"
+#include "lab/eventually.h"
+#include "lab/failover.h"
+#include "lab/fio.h"
+#include "lab/initiator.h"
+#include "lab/target.h"
+
+namespace lab {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// Far more than any of it takes on a machine under load: what is not done by then hangs.
+static constexpr seconds kComeBack{120};
+static constexpr seconds kLogOut{60};
+static constexpr minutes kLongestPart{20};
+
+// LIO's disks have settings of their own in multipathd, which only "overrides" overrules.
+static constexpr const char *kMultipathConf = R"(defaults {
+	polling_interval 1
+	max_polling_interval 2
+}
+overrides {
+	fast_io_fail_tmo 0
+	no_path_retry queue
+	flush_on_last_del never
+}
+)";
+
+// A first login that fails is given up and begun anew here: iscsid's own repetitions are in vain when
+// the transport class has cleaned up in between (NOTES.md).
+static Settings node_settings()
+{
+	Settings settings = tuned().node;
+
+	settings["node.session.initial_login_retry_max"] = "1";
+	return settings;
+}
+
+// For every load of the module while it lives; at its end the module is loaded afresh without.
+class ModuleOptions {
+public:
+	explicit ModuleOptions(Lab &lab) : lab_(lab)
+	{
+		lab.initiator().put(fmt::format("options ib_iser ack_timeout={}\n", tuned().ack_timeout),
+				    "/etc/modprobe.d/storm.conf");
+		reload();
+	}
+
+	~ModuleOptions()
+	{
+		try {
+			lab_.initiator().run("rm -f /etc/modprobe.d/storm.conf");
+			reload();
+		} catch (const Error &) {
+			// A lost machine is booted anew; a module in use has been reported.
+		}
+	}
+
+private:
+	void reload()
+	{
+		lab_.unload();
+		lab_.initiator().output("modprobe ib_iser");
+	}
+
+	Lab &lab_;
+};
+
+class Storm {
+public:
+	Storm(Lab &lab, StormReport &report, const Progress &progress)
+		: lab_(lab), initiator_(lab.initiator()), report_(report), progress_(progress),
+		  options_(lab), a_(initiator_, kKeptTarget, portal(Path::A), node_settings()),
+		  b_(initiator_, kKeptTarget, portal(Path::B), node_settings()),
+		  multipath_(initiator_, a_.disk(), kMultipathConf)
+	{
+	}
+
+	~Storm()
+	{
+		try {
+			mend();
+			initiator_.run("multipathd disablequeueing maps");
+		} catch (const Error &) {
+			// A lost machine is booted anew.
+		}
+	}
+
+	void weather(const std::vector<StormAction> &actions)
+	{
+		// First logins fill caches.
+		unload();
+		settle();
+		log_out();
+		report_.slab_before = slab_kib(initiator_);
+		const Resources before = resources(initiator_);
+
+		log_in();
+		settle();
+		rage(actions);
+		log_out();
+		report_.slab_after = slab_kib(initiator_);
+		report_.left = more_than(before, resources(initiator_));
+	}
+
+private:
+	void rage(const std::vector<StormAction> &actions)
+	{
+		io_.emplace(initiator_, multipath_.device(), kLongestPart);
+		await_io(initiator_, multipath_.device());
+		const auto begin = Clock::now();
+		for (std::size_t i = 0; i < actions.size(); i++) {
+			std::this_thread::sleep_for(actions[i].pause);
+			progress_(fmt::format("{:7.2f} s  {}/{}  {}", Seconds(Clock::now() - begin).count(),
+					      i + 1, actions.size(), actions[i].story()));
+			act(actions[i]);
+		}
+		report_.duration = Clock::now() - begin;
+		report_.passes = io_->finish();
+		io_.reset();
+	}
+
+	void act(const StormAction &action)
+	{
+		const unsigned number = static_cast<unsigned>(action.path);
+		Vm &end = action.at_target ? lab_.target() : initiator_;
+
+		switch (action.deed) {
+		case Deed::pull_cable:
+		case Deed::plug_cable:
+			end.set_cable(number, action.deed == Deed::plug_cable);
+			break;
+		case Deed::kill_iscsid:
+			initiator_.output("kill -9 $(pidof iscsid)");
+			break;
+		case Deed::start_iscsid:
+			start_iscsid();
+			break;
+		case Deed::delete_device:
+			timed(report_.slowest_removal,
+			      [&] { initiator_.output(fmt::format("rdma link delete rxe{}", number)); });
+			break;
+		case Deed::add_device:
+			add_device(number);
+			break;
+		case Deed::reset_target:
+			await_target();
+			target_restarts_ =
+				std::async(std::launch::async, [this] { lab_.reset_target(Path::A); });
+			break;
+		case Deed::unload:
+			await_target();
+			unload();
+			break;
+		case Deed::settle:
+			await_target();
+			timed(report_.slowest_return, [&] { settle(); });
+			break;
+		}
+	}
+
+	static void timed(Seconds &longest, const std::function<void()> &step)
+	{
+		const auto begin = Clock::now();
+
+		step();
+		longest = std::max(longest, Seconds(Clock::now() - begin));
+	}
+
+	// A killed one is gone when the call into the kernel that it was in has returned.
+	void start_iscsid()
+	{
+		const auto gone = [&] { return !initiator_.run("pidof iscsid").ok(); };
+
+		if (!eventually(gone, seconds(10), milliseconds(50)))
+			stuck("a killed iscsid does not end");
+		initiator_.output("iscsid");
+	}
+
+	void add_device(unsigned number)
+	{
+		initiator_.output(fmt::format("rdma link add rxe{0} type rxe netdev eth{0}", number));
+	}
+
+	void await_target()
+	{
+		if (target_restarts_.valid())
+			target_restarts_.get();
+	}
+
+	void unload()
+	{
+		log_out();
+		// udev may still have a disk open.
+		const auto unloaded = [&] {
+			const CommandResult result = lab_.remove_module();
+
+			if (result.ok())
+				report_.slowest_rmmod = std::max(report_.slowest_rmmod, result.duration);
+			return result.ok();
+		};
+
+		if (!eventually(unloaded, seconds(10)))
+			stuck("the module is in use after the logout");
+		initiator_.output("modprobe ib_iser");
+		log_in();
+	}
+
+	void log_out()
+	{
+		const auto gone = [&] {
+			initiator_.run("iscsiadm -m node -T " + kKeptTarget + " --logout", kLogOut);
+			return sessions() == 0;
+		};
+
+		if (!eventually(gone, kLogOut))
+			stuck("sessions do not go away");
+	}
+
+	void log_in()
+	{
+		const auto logged_in = [&] {
+			initiator_.run("iscsiadm -m node -T " + kKeptTarget + " --login", kComeBack);
+			return sessions() == 2;
+		};
+
+		if (!eventually(logged_in, kComeBack, seconds(1)))
+			stuck("no login");
+	}
+
+	unsigned sessions()
+	{
+		return std::stoul(initiator_.output("ls /sys/class/iscsi_session 2>/dev/null | wc -l"));
+	}
+
+	unsigned long completions()
+	{
+		return std::stoul(initiator_.output(fmt::format(
+			"awk '{{print $1 + $5}}' /sys/block/$(basename $(readlink -f {}))/stat",
+			multipath_.device())));
+	}
+
+	void settle()
+	{
+		if (!eventually([&] { return multipath_.active_paths() == 2; }, kComeBack, milliseconds(300)))
+			stuck("a path does not come back");
+		if (!io_)
+			return;
+		const unsigned long before = completions();
+
+		if (!eventually([&] { return completions() > before || !io_->running(); }, kComeBack))
+			stuck("no I/O completes");
+		if (!io_->running())
+			io_->finish(); // throws its reason
+	}
+
+	// However far the storm got.
+	void mend()
+	{
+		for (Path path : kPaths) {
+			const unsigned number = static_cast<unsigned>(path);
+
+			initiator_.set_cable(number, true);
+			lab_.target().set_cable(number, true);
+			initiator_.run(fmt::format("rdma link show rxe{0}/1 || "
+						   "rdma link add rxe{0} type rxe netdev eth{0}",
+						   number));
+		}
+		initiator_.run("pidof iscsid || iscsid");
+		await_target();
+	}
+
+	[[noreturn]] void stuck(const std::string &what)
+	{
+		fail("{}\n{}", what, diagnose(lab_));
+	}
+
+	Lab &lab_;
+	Vm &initiator_;
+	StormReport &report_;
+	const Progress &progress_;
+	ModuleOptions options_;
+	Login a_, b_;
+	Multipath multipath_;
+	std::optional<VerifiedPasses> io_;
+	std::future<void> target_restarts_;
+};
+
+StormReport weather_storm(Lab &lab, std::uint32_t seed, const StormCounts &counts,
+			  const Progress &progress)
+{
+	StormReport report;
+
+	progress(fmt::format("seed {}: {} flaps, {} iscsid kills, {} device removals, {} unloads, "
+			     "{} target resets",
+			     seed, counts.flaps, counts.kills, counts.removals, counts.unloads,
+			     counts.restarts));
+	try {
+		Storm storm(lab, report, progress);
+
+		storm.weather(plan_storm(seed, counts));
+	} catch (const std::exception &error) {
+		report.failure = error.what();
+	}
+	return report;
+}
+
+bool StormReport::held() const
+{
+	return failure.empty() && left.empty() && passes && slowest_removal < Seconds(10) &&
+	       slab_after < slab_before * 1.02;
+}
+
+std::string StormReport::story() const
+{
+	std::string text = fmt::format(
+		"{:.0f} s, {} passes of verified I/O; slowest device removal {:.2f} s, rmmod {:.2f} s, "
+		"return of both paths {:.1f} s; slab {} KiB before, {} KiB after",
+		duration.count(), passes, slowest_removal.count(), slowest_rmmod.count(),
+		slowest_return.count(), slab_before, slab_after);
+
+	if (!left.empty())
+		text += "\n  left behind: " + left;
+	if (!failure.empty())
+		text += "\n  FAILED: " + failure;
+	return text;
+}
+
+} // namespace lab

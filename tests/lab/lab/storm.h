@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// Everything that can happen to a path, over and over and all at once, under verified I/O on
+// dm-multipath, which queues when no path is left. The data, the consoles (the caller's business),
+// and what is left at the end are the judges.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "lab/lab.h"
+#include "lab/resources.h"
+#include "lab/result.h"
+#include "lab/storm_plan.h"
+
+namespace lab {
+
+struct StormReport {
+	unsigned passes = 0; // of verified I/O
+	Seconds duration{};
+	Seconds slowest_removal{}; // of an RDMA device
+	Seconds slowest_rmmod{};   // that was not refused
+	Seconds slowest_return{};  // from everything mended to both paths and the I/O back
+	long slab_before = 0, slab_after = 0; // KiB, logged out
+	std::string left;    // objects, logged out
+	std::string failure; // with what was stuck, if something was
+
+	bool held() const;
+	std::string story() const;
+};
+
+// Does not throw: a storm that ended early says so in its report.
+StormReport weather_storm(Lab &lab, std::uint32_t seed, const StormCounts &counts,
+			  const Progress &progress);
+
+} // namespace lab
