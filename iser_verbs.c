@@ -13,7 +13,7 @@
  * Failing. Whatever goes wrong ends in iser_conn_fail(), from any context. The
  * first failure wins and queues fail_work, which alone tells the administrator
  * and libiscsi. Nothing is freed: libiscsi's own recovery comes back with
- * ep_disconnect and stop_conn.
+ * ep_disconnect and stop_conn. Only what was never bound goes down at once.
  *
  * Going down. iser_conn_shutdown() moves to TERMINATING, after which nobody
  * posts and no failure is reported, and queues drain_work. That closes the
@@ -158,30 +158,6 @@ void iser_conn_fail(struct iser_conn *conn, const char *cause, int err)
 		trace_iser_conn_fail(conn, cause, err);
 }
 
-static void iser_conn_fail_work(struct work_struct *work)
-{
-	struct iser_conn *conn = container_of(work, struct iser_conn, fail_work);
-	struct iscsi_conn *iscsi_conn;
-
-	/* Either this sees a concurrent bind, or the bind sees the failure. */
-	spin_lock_irq(&conn->state_lock);
-	iscsi_conn = conn->iscsi_conn;
-	spin_unlock_irq(&conn->state_lock);
-	wake_up_all(&conn->state_wait);
-	if (!iscsi_conn) {
-		iser_conn_log(warn, conn, "%s: %s (%d)\n",
-			      conn->state == ISER_CONN_UP ?
-			      "connection lost before it was used" : "cannot connect",
-			      conn->cause, conn->err);
-		return;
-	}
-	/* The target hangs up after a logout. */
-	if (iscsi_conn->session->state != ISCSI_STATE_LOGGING_OUT)
-		iser_conn_log(err, conn, "connection failed: %s (%d)\n", conn->cause,
-			      conn->err);
-	iscsi_conn_failure(iscsi_conn, ISCSI_ERR_CONN_FAILED);
-}
-
 /**
  * iser_conn_fail_port_down - the local port is down
  * @conn: that uses it
@@ -246,6 +222,32 @@ static bool iser_conn_terminate(struct iser_conn *conn, struct iscsi_conn *iscsi
 	spin_unlock_irq(&conn->state_lock);
 	wake_up_all(&conn->state_wait);
 	return current_binding;
+}
+
+static void iser_conn_fail_work(struct work_struct *work)
+{
+	struct iser_conn *conn = container_of(work, struct iser_conn, fail_work);
+	struct iscsi_conn *iscsi_conn;
+
+	/* Either this sees a concurrent bind, or the bind sees the failure. */
+	spin_lock_irq(&conn->state_lock);
+	iscsi_conn = conn->iscsi_conn;
+	spin_unlock_irq(&conn->state_lock);
+	wake_up_all(&conn->state_wait);
+	if (!iscsi_conn) {
+		iser_conn_log(warn, conn, "%s: %s (%d)\n",
+			      conn->state == ISER_CONN_UP ?
+			      "connection lost before it was used" : "cannot connect",
+			      conn->cause, conn->err);
+		/* Nobody can bind it any more; who would disconnect it may be dead. */
+		iser_conn_terminate(conn, NULL);
+		return;
+	}
+	/* The target hangs up after a logout. */
+	if (iscsi_conn->session->state != ISCSI_STATE_LOGGING_OUT)
+		iser_conn_log(err, conn, "connection failed: %s (%d)\n", conn->cause,
+			      conn->err);
+	iscsi_conn_failure(iscsi_conn, ISCSI_ERR_CONN_FAILED);
 }
 
 /**

@@ -151,6 +151,7 @@ static void failed_connection_is_not_bound(struct kunit *test)
 	session_create(s);
 	fake_qp_set_state(s->qp, IB_QPS_ERR);
 	bed_settle();
+	bed_expect_nothing_left(bed);
 	KUNIT_EXPECT_EQ(test, -ECONNRESET,
 			iscsid_bind_conn(bed->iscsid, s->sid, s->ep));
 	KUNIT_EXPECT_EQ(test, -ECONNRESET, iscsid_ep_poll(bed->iscsid, s->ep));

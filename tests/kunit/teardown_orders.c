@@ -170,21 +170,13 @@ static void model_relogin(struct order_model *m)
 	m->seen = 0;
 }
 
-/* A failure: the class takes down what is bound. */
+/* A failure: the class takes down what is bound, the module what is not. */
 static void model_fail(struct order_model *m, enum order_event event)
 {
 	if (event == EV_UNREACHABLE)
 		m->connecting = false;
-	if (m->at_once)
-		return;
-	if (m->bound)
+	if (!m->at_once)
 		m->exists = false;
-	/* answering the peer's DREQ flushes */
-	if (event == EV_DISCONNECTED && m->roce)
-		m->posted = false;
-	/* an iWARP queue pair in error closes its connection */
-	if (event == EV_WC_ERROR && !m->roce)
-		m->connected = false;
 }
 
 static void model_event(struct order_model *m, enum order_event event)
