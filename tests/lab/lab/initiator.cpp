@@ -185,4 +185,11 @@ unsigned Multipath::active_paths()
 	return count;
 }
 
+void Multipath::add_orphans()
+{
+	initiator_.output("multipathd show paths raw format '%d %t' | while read -r disk state; do\n"
+			  "test \"$state\" = undef && grep -qx running /sys/block/$disk/device/state &&\n"
+			  "multipathd add path $disk; done; :");
+}
+
 } // namespace lab

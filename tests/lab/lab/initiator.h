@@ -51,6 +51,8 @@ public:
 
 	std::string device() const { return "/dev/mapper/" + wwid_; }
 	unsigned active_paths();
+	// What multipathd has given up although the disk is usable (NOTES.md).
+	void add_orphans();
 
 private:
 	bool rules_recovery();

@@ -253,7 +253,14 @@ private:
 
 	void settle()
 	{
-		if (!eventually([&] { return multipath_.active_paths() == 2; }, kComeBack, milliseconds(300)))
+		const auto both_paths = [&] {
+			if (multipath_.active_paths() == 2)
+				return true;
+			multipath_.add_orphans();
+			return false;
+		};
+
+		if (!eventually(both_paths, kComeBack, milliseconds(300)))
 			stuck("a path does not come back");
 		if (!io_)
 			return;
