@@ -7,7 +7,6 @@
 #include <sstream>
 #include <thread>
 
-#include "lab/console.h"
 #include "lab/error.h"
 #include "lab/eventually.h"
 #include "lab/initiator.h"
@@ -157,10 +156,7 @@ static FailoverRound run_round(Lab &lab, ModuleTrace &trace, CrowdLogin &login, 
 
 FailoverReport fail_one_of_many(Lab &lab, unsigned rounds, const Progress &progress)
 {
-	const ConsoleWatch console(lab.initiator().console());
-	FailoverReport report;
-
-	try {
+	return report_of(lab, [&](FailoverReport &report) {
 		ModuleTrace trace(lab);
 		CrowdLogin login(lab.initiator());
 
@@ -172,14 +168,7 @@ FailoverReport fail_one_of_many(Lab &lab, unsigned rounds, const Progress &progr
 			report.rounds.push_back(run_round(lab, trace, login, victim));
 			progress(report.rounds.back().story());
 		}
-		report.io_verified = true;
-	} catch (const MachineLost &error) {
-		report.lost = error.what();
-	} catch (const Error &error) {
-		report.io_story = error.what();
-	}
-	report.complaints = console.complaints();
-	return report;
+	});
 }
 
 } // namespace lab

@@ -62,14 +62,13 @@ std::vector<Detection> detect_silence(Lab &lab, int ack_timeout, unsigned rounds
 {
 	std::vector<Detection> detections;
 	ModuleTrace trace(lab);
+	const AckTimeout parameter(lab, ack_timeout);
 
-	set_ack_timeout(lab, ack_timeout);
 	for (unsigned i = 0; i < rounds; i++) {
 		detections.push_back(pull(lab, trace));
 		progress(fmt::format("ack_timeout {}: {:.3f} s, {}", ack_timeout,
 				     detections.back().after.count(), detections.back().cause));
 	}
-	set_ack_timeout(lab, -1);
 	return detections;
 }
 

@@ -3,7 +3,6 @@
 
 #include <thread>
 
-#include "lab/console.h"
 #include "lab/error.h"
 #include "lab/eventually.h"
 #include "lab/target.h"
@@ -77,23 +76,34 @@ Tuning tuned()
 		.ack_timeout = 14};
 }
 
-void set_ack_timeout(Lab &lab, int value)
+AckTimeout::AckTimeout(Lab &lab, int value) : lab_(lab)
 {
-	if (lab.module() == ModuleKind::ours)
-		lab.initiator().output(
+	set(value);
+}
+
+AckTimeout::~AckTimeout()
+{
+	try {
+		set(-1);
+	} catch (const Error &) {
+		// A lost machine is booted anew.
+	}
+}
+
+void AckTimeout::set(int value)
+{
+	if (lab_.module() == ModuleKind::ours)
+		lab_.initiator().output(
 			fmt::format("echo {} >/sys/module/ib_iser/parameters/ack_timeout", value));
 }
 
 FailoverReport fail_over(Lab &lab, const Fault &fault, const Tuning &tuning, unsigned rounds,
 			 const Progress &progress)
 {
-	Vm &initiator = lab.initiator();
-	const ConsoleWatch console(initiator.console());
-	FailoverReport report;
-
-	try {
+	return report_of(lab, [&](FailoverReport &report) {
+		Vm &initiator = lab.initiator();
 		ModuleTrace trace(lab);
-		set_ack_timeout(lab, tuning.ack_timeout);
+		const AckTimeout ack_timeout(lab, tuning.ack_timeout);
 		Login a(initiator, kPlainTarget, portal(Path::A), tuning.node);
 		Login b(initiator, kPlainTarget, portal(Path::B), tuning.node);
 		Multipath multipath(initiator, a.disk(), tuning.multipath);
@@ -106,15 +116,7 @@ FailoverReport fail_over(Lab &lab, const Fault &fault, const Tuning &tuning, uns
 			report.rounds.push_back(run_round(lab, trace, multipath, fault, path));
 			progress(report.rounds.back().story());
 		}
-		report.io_verified = true;
-		set_ack_timeout(lab, -1);
-	} catch (const MachineLost &error) {
-		report.lost = error.what();
-	} catch (const Error &error) {
-		report.io_story = error.what();
-	}
-	report.complaints = console.complaints();
-	return report;
+	});
 }
 
 } // namespace lab

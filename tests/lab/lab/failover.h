@@ -26,7 +26,16 @@ Tuning tuned();
 FailoverReport fail_over(Lab &lab, const Fault &fault, const Tuning &tuning, unsigned rounds,
 			 const Progress &progress);
 
-// The module parameter, where the module has it.
-void set_ack_timeout(Lab &lab, int value);
+// The module parameter, where the module has it; the CM's choice again at the end.
+class AckTimeout {
+public:
+	AckTimeout(Lab &lab, int value);
+	~AckTimeout();
+
+private:
+	void set(int value);
+
+	Lab &lab_;
+};
 
 } // namespace lab

@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "lab/console.h"
+#include "lab/error.h"
+
 namespace lab {
 
 void measure_gaps(FailoverRound &round, const std::string &address)
@@ -37,6 +40,23 @@ std::string FailoverRound::story() const
 		text += fmt::format(", {:.2f} s before", gap_before.count());
 	return text + fmt::format(", {:.2f} s from the end on, {} ({:.1f} s)", gap_at_end.count(),
 				  recovered ? "recovered" : "did NOT recover", recovery.count());
+}
+
+FailoverReport report_of(Lab &lab, const std::function<void(FailoverReport &)> &scenario)
+{
+	const ConsoleWatch console(lab.initiator().console());
+	FailoverReport report;
+
+	try {
+		scenario(report);
+		report.io_verified = true;
+	} catch (const MachineLost &error) {
+		report.lost = error.what();
+	} catch (const Error &error) {
+		report.io_story = error.what();
+	}
+	report.complaints = console.complaints();
+	return report;
 }
 
 Seconds FailoverReport::longest_gap() const

@@ -2,6 +2,7 @@
 // What a fault of a path did to the I/O.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ struct FailoverReport {
 	Seconds longest_gap() const;
 	std::string story() const;
 };
+
+// Runs a scenario, which fills in its rounds, and reports how it ended, whatever it threw.
+FailoverReport report_of(Lab &lab, const std::function<void(FailoverReport &)> &scenario);
 
 // Fills in what reads and marks tell of a fault of the connection to this address.
 void measure_gaps(FailoverRound &round, const std::string &address);

@@ -30,7 +30,7 @@ using std::chrono::seconds;
 struct TestOptions {
 	std::string module = "ours";
 	std::string suite = "trixie";
-	std::uint32_t seed = 0; // of the storm; 0: any
+	std::uint32_t seed = 11; // of the storm
 	std::filesystem::path directory = LAB_RUN_DIR "/tests";
 };
 
