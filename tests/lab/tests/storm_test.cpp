@@ -15,9 +15,8 @@ TEST_F(Storms, CostNoDataAndLeaveNothing)
 {
 	if (!ours())
 		GTEST_SKIP() << "Debian's module does not survive a single cable";
-	const StormReport report = weather_storm(lab(), test_options().seed, kShortStorm, [](const std::string &text) {
-		std::cout << "storm: " << text << std::endl;
-	});
+	const auto print = [](const std::string &text) { std::cout << "storm: " << text << std::endl; };
+	const StormReport report = weather_storm(lab(), test_options().seed, kShortStorm, print);
 
 	RecordProperty("story", report.story());
 	std::cout << "storm: " << report.story() << std::endl;
