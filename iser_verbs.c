@@ -40,7 +40,8 @@
 #include "iser_trace.h"
 
 #define ISER_RESOLVE_TIMEOUT_MS	2000
-#define ISER_RETRIES		6	/* of the RC transport; rdma_rxe never gives up at 7 */
+/* Of the RC transport, for both ends; rdma_rxe never gives up at 7. */
+#define ISER_RETRIES		6
 #define ISER_RNR_RETRIES	7	/* without end */
 
 /* Setup, failure, flush; releases. Storage sits on top of both. */
@@ -142,20 +143,18 @@ void iser_conn_put(struct iser_conn *conn)
 void iser_conn_fail(struct iser_conn *conn, const char *cause, int err)
 {
 	unsigned long flags;
-	bool first;
 
 	spin_lock_irqsave(&conn->state_lock, flags);
-	first = !conn->err &&
-		(conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP);
-	if (first) {
+	if (!conn->err &&
+	    (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP)) {
+		/* Before anything that follows from it. */
+		trace_iser_conn_fail(conn, cause, err);
 		/* In one step, lest somebody rely on a report that is not queued. */
 		conn->cause = cause;
 		WRITE_ONCE(conn->err, err);
 		queue_work(iser_wq, &conn->fail_work);
 	}
 	spin_unlock_irqrestore(&conn->state_lock, flags);
-	if (first)
-		trace_iser_conn_fail(conn, cause, err);
 }
 
 /**
