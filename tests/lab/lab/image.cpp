@@ -15,7 +15,8 @@ namespace lab {
 namespace fs = std::filesystem;
 
 static constexpr const char *kDiskSize = "4G";
-static constexpr const char *kFixRxe = "guest/fix-rxe", *kRxePatch = "guest/rxe-retry.patch";
+static constexpr const char *kFixModules = "guest/fix-modules";
+static constexpr const char *kFixes[] = {kFixModules, "guest/rxe-retry.patch", "guest/isert-login.patch"};
 
 fs::path source_directory()
 {
@@ -74,7 +75,7 @@ static std::vector<std::string> recipe(const std::string &suite)
 
 	for (const char *unread : {"man", "doc", "locale", "info"})
 		words.push_back(fmt::format("--dpkgopt=path-exclude=/usr/share/{}/*", unread));
-	words.push_back("--customize-hook=" + (source_directory() / kFixRxe).string() + " \"$1\"");
+	words.push_back("--customize-hook=" + (source_directory() / kFixModules).string() + " \"$1\"");
 	// No symlinks, and no hook that would build the initramfs we have no use for.
 	words.push_back("--essential-hook=echo do_symlinks=no >\"$1/etc/kernel-img.conf\"");
 	if (suite.ends_with("-backports"))
@@ -90,8 +91,8 @@ static std::string hash(std::vector<std::string> words, const std::string &suite
 	std::uint64_t value = 0xcbf29ce484222325; // FNV-1a
 
 	// A hook is what it does, wherever the checkout lies.
-	std::erase_if(words, [](const std::string &word) { return word.find(kFixRxe) != word.npos; });
-	for (const char *file : {kFixRxe, kRxePatch})
+	std::erase_if(words, [](const std::string &word) { return word.find(kFixModules) != word.npos; });
+	for (const char *file : kFixes)
 		words.push_back(read_file(source_directory() / file));
 	for (const std::string &word : words) {
 		for (unsigned char c : word + kDiskSize + suite)
