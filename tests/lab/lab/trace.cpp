@@ -2,19 +2,25 @@
 #include "lab/trace.h"
 
 #include <algorithm>
+#include <map>
 #include <regex>
 #include <sstream>
 
 namespace lab {
 
+static constexpr const char *kEvents =
+	"ep_connect ep_disconnect ep_disconnect_done conn_state conn_fail conn_flushed conn_stop_done "
+	"conn_release device_event";
+
 ModuleTrace::ModuleTrace(Lab &lab) : lab_(lab)
 {
 	if (lab.module() != ModuleKind::ours)
 		return;
-	lab.initiator().output("cd /sys/kernel/tracing && echo 0 >options/record-cmd && "
-			       "echo mono >trace_clock\n"
-			       "for e in ep_connect conn_state conn_fail conn_flushed conn_release device_event; do\n"
-			       "echo 1 >events/iser/iser_$e/enable; done");
+	// Without record-cmd no event of the scheduler's is patched in as well (NOTES.md).
+	lab.initiator().output(
+		fmt::format("cd /sys/kernel/tracing && echo 0 >options/record-cmd && echo mono >trace_clock\n"
+			    "for e in {}; do echo 1 >events/iser/iser_$e/enable || exit; done",
+			    kEvents));
 }
 
 // The first line says what time it is by the trace's clock.
@@ -49,6 +55,46 @@ std::vector<Mark> ModuleTrace::marks()
 			marks.push_back({at + offset, match[2].str() + " " + what});
 	}
 	return marks;
+}
+
+Teardowns ModuleTrace::teardowns()
+{
+	static const std::regex said(R"((\w+) conn=([0-9]+) .*)");
+	struct Life {
+		double disconnect = 0, last_end = 0; // of ep_disconnect or conn_stop
+	};
+	std::map<unsigned, Life> lives;
+	Teardowns seen;
+	std::smatch match;
+
+	for (const Mark &mark : marks()) {
+		if (!std::regex_match(mark.what, match, said))
+			continue;
+		const std::string what = match[1];
+		Life &life = lives[std::stoul(match[2])];
+
+		if (what == "ep_connect") {
+			seen.unreleased++;
+			seen.most_at_once = std::max(seen.most_at_once, seen.unreleased);
+		} else if (what == "ep_disconnect") {
+			life.disconnect = mark.at;
+		} else if (what == "ep_disconnect_done") {
+			seen.disconnects++;
+			seen.slowest_disconnect =
+				std::max(seen.slowest_disconnect, Seconds(mark.at - life.disconnect));
+			life.last_end = mark.at;
+		} else if (what == "conn_stop_done") {
+			life.last_end = mark.at;
+		} else if (what == "conn_release") {
+			seen.releases++;
+			seen.unreleased--;
+			// A removed device is released before iscsid has heard of it.
+			if (life.last_end)
+				seen.slowest_release =
+					std::max(seen.slowest_release, Seconds(mark.at - life.last_end));
+		}
+	}
+	return seen;
 }
 
 // The module itself says conn_fail; a ping that libiscsi missed shows when iscsid disconnects.

@@ -6,13 +6,23 @@
 #include <vector>
 
 #include "lab/lab.h"
+#include "lab/result.h"
 
 namespace lab {
 
 // Something the module said in its trace.
 struct Mark {
 	double at; // as Completion::at
-	std::string what;
+	std::string what; // "ep_connect conn=3 portal=…"
+};
+
+// How connections ended.
+struct Teardowns {
+	unsigned disconnects = 0, releases = 0; // how many were seen
+	Seconds slowest_disconnect{};           // ep_disconnect, from entry to exit
+	Seconds slowest_release{};              // from the end of conn_stop, or of ep_disconnect if later
+	unsigned unreleased = 0;                // begun and not released
+	unsigned most_at_once = 0;              // connections between ep_connect and release
 };
 
 // Enables the events, which is to be done before there is a session, and leaves them so: text that is
@@ -24,6 +34,7 @@ public:
 	// Forgets what was.
 	void begin();
 	std::vector<Mark> marks();
+	Teardowns teardowns();
 
 private:
 	Lab &lab_;

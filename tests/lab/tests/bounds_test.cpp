@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // What must end in a bounded time whatever the peer does: ep_disconnect, the release of a
 // connection's resources, the removal of a device, the unloading of the module.
-#include "lab/conn_trace.h"
 #include "lab/fio.h"
+#include "lab/trace.h"
 #include "tests/support.h"
 
 namespace lab {
@@ -18,7 +18,8 @@ protected:
 		LabTest::SetUp();
 		if (!ours())
 			GTEST_SKIP() << "Debian's module has no trace events, and no bounds";
-		trace_.emplace(initiator());
+		trace_.emplace(lab());
+		trace_->begin();
 		quiet_queue_pairs_ = resources(initiator())["qp"];
 	}
 
@@ -72,7 +73,7 @@ protected:
 		return std::stoul(initiator().output("ls /sys/class/iscsi_endpoint 2>/dev/null | wc -l"));
 	}
 
-	std::optional<ConnTrace> trace_;
+	std::optional<ModuleTrace> trace_;
 	long quiet_queue_pairs_ = 0;
 };
 

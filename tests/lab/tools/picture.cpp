@@ -95,7 +95,7 @@ private:
 	// The first few in the picture's time, each on a line of its own.
 	void marks(const FailoverRound &round, double y)
 	{
-		int left = 5;
+		int left = 8;
 
 		for (const Mark &mark : round.marks) {
 			const double at = mark.at - round.begin;
