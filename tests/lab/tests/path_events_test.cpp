@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // What the port, the CM and the neighbour say of a path fails its connection at once, without a
 // retry; the session comes back by itself and no I/O is lost.
+#include <algorithm>
 #include <optional>
 #include <thread>
 
@@ -62,6 +63,20 @@ protected:
 	{
 		trace_->begin();
 		begin_ = clock_of(initiator());
+	}
+
+	// Names of those that tell of an end.
+	std::vector<std::string> events()
+	{
+		std::vector<std::string> names;
+
+		for (const Mark &mark : trace_->marks()) {
+			const std::string name = mark.what.substr(0, mark.what.find(' '));
+
+			if (name != "conn_state" && name != "conn_fail" && name != "device_event")
+				names.push_back(name);
+		}
+		return names;
 	}
 
 	std::optional<Mark> failure(seconds within)
@@ -137,6 +152,25 @@ TEST_F(PathEvents, NeighbourHasAnotherAddress)
 	happen("ip neigh replace 10.0.1.2 lladdr 02:00:00:00:00:99 dev eth0 nud permanent");
 	expect_failure(HasSubstr("unreachable"));
 	initiator().output("ip neigh del 10.0.1.2 dev eth0");
+	expect_recovery();
+}
+
+// Nobody is told of the failure but the kernel, which ends the connection by itself.
+TEST_F(PathEvents, IscsidIsDead)
+{
+	initiator().output("kill -9 $(pidof iscsid)");
+	pull_cable();
+	expect_failure(HasSubstr("the local port went down"));
+	EXPECT_TRUE(eventually([&] { return trace_->teardowns().releases; }, seconds(5)));
+	const std::vector<std::string> order = events();
+	EXPECT_THAT(order, testing::UnorderedElementsAre("ep_disconnect", "ep_disconnect_done", "conn_flushed",
+							 "conn_stop_done", "conn_release"));
+	EXPECT_EQ(order.front(), "ep_disconnect");
+	// Commands go back to SCSI when the stop is over.
+	EXPECT_LT(std::ranges::find(order, "conn_flushed"), std::ranges::find(order, "conn_stop_done"));
+	EXPECT_EQ(order.back(), "conn_release");
+	initiator().set_cable(0, true);
+	initiator().output("iscsid");
 	expect_recovery();
 }
 

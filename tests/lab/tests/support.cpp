@@ -109,7 +109,8 @@ void LabTest::print_consoles()
 void LabTest::TearDown()
 {
 	try {
-		look_for_leftovers();
+		if (!boot_afterwards_)
+			look_for_leftovers();
 	} catch (const std::exception &error) {
 		if (!complaints_expected_)
 			ADD_FAILURE() << "after the test: " << error.what();
@@ -122,7 +123,7 @@ void LabTest::TearDown()
 	if (HasFailure())
 		print_consoles();
 	// A kernel that has complained may not be trusted with the next test.
-	if (the_lab && (!the_lab->alive() || !initiator_console_ ||
+	if (the_lab && (boot_afterwards_ || !the_lab->alive() || !initiator_console_ ||
 			!initiator_console_->complaints().empty() || !target_console_->complaints().empty()))
 		the_lab.reset();
 }

@@ -50,6 +50,8 @@ protected:
 	// For a scenario that is known to kill the distribution's module: the console's complaints
 	// are reported and not counted.
 	void expect_complaints() { complaints_expected_ = true; }
+	// For a test that leaves what only a boot ends.
+	void boot_afterwards() { boot_afterwards_ = true; }
 
 	std::optional<ConsoleWatch> initiator_console_, target_console_;
 
@@ -59,7 +61,7 @@ private:
 	void print_consoles();
 
 	std::chrono::seconds limit_;
-	bool complaints_expected_ = false;
+	bool complaints_expected_ = false, boot_afterwards_ = false;
 	Resources before_;
 	std::unique_ptr<Watchdog> watchdog_;
 };

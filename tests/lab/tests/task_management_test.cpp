@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // The SCSI error handler's tools: resets under load, and commands that the target holds until they
 // time out.
+#include <thread>
+
 #include "lab/fio.h"
 #include "tests/support.h"
 
@@ -34,6 +36,8 @@ INSTANTIATE_TEST_SUITE_P(Levels, Reset, testing::Values("device", "target"),
 // the command, which is when the disk is let go.
 class TimedOut : public LabTest {
 protected:
+	TimedOut() : LabTest(minutes(6)) {}
+
 	Job read_while_held(Login &login)
 	{
 		const std::string disk = login.disk();
@@ -41,6 +45,15 @@ protected:
 		initiator().output("echo 3 >/sys/block/" + disk.substr(5) + "/device/timeout");
 		held_.emplace(target());
 		return initiator().start("dd if=" + disk + " of=/dev/null bs=4k count=4 iflag=direct");
+	}
+
+	bool io_goes_on(const std::string &disk)
+	{
+		const std::string count = "awk '{print $1 + $5}' /sys/block/" + disk.substr(5) + "/stat";
+		const std::string before = initiator().output(count);
+
+		std::this_thread::sleep_for(seconds(1));
+		return initiator().output(count) != before;
 	}
 
 	std::optional<HeldDisk> held_;
@@ -88,6 +101,37 @@ TEST_F(TimedOut, AbortsEndInARecoveredSessionWhenTheTargetIsSilent)
 	}();
 	EXPECT_THAT(read.wait(), Succeeded());
 	EXPECT_THAT(verify_disk(initiator(), disk, 4, "4M"), Succeeded());
+}
+
+// The error handler keeps commands of a connection that dies while it waits for the answer to its
+// abort, and lets go of them when the next one is up.
+TEST_F(TimedOut, ConnectionsDieUnderLoadWhileAbortsAreOut)
+{
+	Login login(initiator(), kPlainTarget, portal(Path::A),
+		    {{"node.conn[0].timeo.noop_out_interval", "0"},
+		     {"node.conn[0].timeo.noop_out_timeout", "0"}});
+	const std::string disk = login.disk();
+	VerifiedPasses io(initiator(), disk, minutes(5));
+
+	initiator().output("echo 2 >/sys/block/" + disk.substr(5) + "/device/timeout");
+	await_io(initiator(), disk);
+	for (std::uint64_t i = 1; i <= 4; i++) {
+		SCOPED_TRACE(testing::Message() << "death " << i);
+		{
+			const FrozenMachine frozen(target());
+
+			EXPECT_TRUE(eventually([&] { return login.statistics()["tmfcmd_pdus"] >= i; },
+					       seconds(60), std::chrono::milliseconds(100)))
+				<< "no abort was sent";
+			initiator().set_cable(0, false);
+			std::this_thread::sleep_for(std::chrono::milliseconds(500 * i));
+		}
+		initiator().set_cable(0, true);
+		EXPECT_TRUE(eventually([&] { return !login.sessions().empty() && io_goes_on(disk); }, seconds(60),
+				       seconds(1)))
+			<< "I/O does not go on";
+	}
+	EXPECT_GT(io.finish(), 0u);
 }
 
 } // namespace lab

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// iscsid is killed with -9 at each step of a login, a logout and a recovery, and started again:
+// nothing hangs, no queue pair stays, and a session can be had, used and ended as before.
+#include <thread>
+
+#include "lab/fio.h"
+#include "tests/support.h"
+
+namespace lab {
+
+using std::chrono::milliseconds;
+
+// When to kill it: so long after a condition of the guest's shell has come true.
+struct Moment {
+	std::string condition;
+	milliseconds later{0};
+};
+
+class IscsidKilled : public LabTest {
+protected:
+	IscsidKilled() : LabTest(minutes(10)) {}
+
+	static std::string node(const std::string &action)
+	{
+		return fmt::format("iscsiadm -m node -T {} -p {} -I iser {}", kPlainTarget, portal(Path::A),
+				   action);
+	}
+
+	// In the guest, where it takes less time than a message to it.
+	Job kill_iscsid_at(const Moment &moment)
+	{
+		return initiator().start(fmt::format("pid=$(pidof iscsid); until {}; do :; done\n"
+						     "sleep {}; kill -9 $pid",
+						     moment.condition, Seconds(moment.later).count()));
+	}
+
+	void start_iscsid()
+	{
+		// It is gone when the call into the kernel that it was in has returned.
+		EXPECT_TRUE(eventually([&] { return !initiator().run("pidof iscsid").ok(); }, seconds(10),
+				       milliseconds(50)))
+			<< "a killed iscsid does not end";
+		initiator().output("iscsid");
+	}
+
+	// "N more than those that were there": what a killed iscsid made may stay.
+	std::string another(const std::string &kind)
+	{
+		const std::string files = "/sys/class/" + kind + "/*";
+
+		return fmt::format("{{ set -- {}; [ -e \"$1\" ] && [ $# -gt {} ]; }}", files,
+				   initiator().output("ls -d " + files + " 2>/dev/null | wc -l"));
+	}
+
+	std::string state_is(const std::string &state)
+	{
+		return fmt::format("grep -qx {} /sys/class/iscsi_session/*/state", state);
+	}
+
+	bool logged_in() { return initiator().run(state_is("LOGGED_IN")).ok(); }
+
+	// Those that iscsid can know of: a name is among the first things that it gives to one.
+	unsigned sessions_with_a_target()
+	{
+		return std::stoul(
+			initiator().output("cat /sys/class/iscsi_session/*/targetname 2>/dev/null | grep -c iqn || :"));
+	}
+
+	unsigned sessions()
+	{
+		return std::stoul(initiator().output("ls /sys/class/iscsi_session 2>/dev/null | wc -l"));
+	}
+
+	void expect_login()
+	{
+		const auto comes = [&] {
+			if (!logged_in())
+				initiator().run(node("--login"));
+			return logged_in();
+		};
+
+		EXPECT_TRUE(eventually(comes, seconds(60), seconds(1))) << "no login";
+	}
+
+	void expect_logout()
+	{
+		const auto goes = [&] {
+			initiator().run(node("--logout"));
+			return sessions_with_a_target() == 0;
+		};
+
+		EXPECT_TRUE(eventually(goes, seconds(60), seconds(1))) << "the session does not go";
+	}
+
+	void expect_no_queue_pair(long before)
+	{
+		// LIO closes a connection on which nobody logs in after 15 s.
+		EXPECT_TRUE(eventually([&] { return resources(initiator())["qp"] <= before; }, seconds(20),
+				       seconds(1)));
+	}
+};
+
+TEST_F(IscsidKilled, DuringLogins)
+{
+	const long queue_pairs = resources(initiator())["qp"];
+	const milliseconds steps[] = {milliseconds(0), milliseconds(25), milliseconds(50), milliseconds(100)};
+
+	initiator().output(node("-o new"));
+	for (const char *kind : {"iscsi_endpoint", "iscsi_session"}) {
+		for (milliseconds later : steps) {
+			SCOPED_TRACE(testing::Message() << later.count() << " ms after there is an " << kind);
+			Job killed = kill_iscsid_at({another(kind), later});
+			Job login = initiator().start(node("--login"));
+
+			killed.wait();
+			start_iscsid();
+			login.wait();
+			expect_login();
+			expect_logout();
+		}
+	}
+	initiator().output(node("-o delete"));
+	expect_no_queue_pair(queue_pairs);
+	// One without a target's name can be ended by nobody but a boot, whatever the transport (NOTES.md).
+	if (const unsigned orphans = sessions()) {
+		std::cout << fmt::format("lab: {} sessions are nobody's\n", orphans);
+		EXPECT_THAT(lab().remove_module(), FailsSaying("in use"));
+		boot_afterwards();
+		return;
+	}
+	lab().unload();
+	initiator().output("modprobe ib_iser");
+}
+
+TEST_F(IscsidKilled, DuringLogouts)
+{
+	const std::string logging_out = "! " + state_is("LOGGED_IN");
+	const Moment moments[] = {{"true", milliseconds(0)},          {"true", milliseconds(100)},
+				  {"true", milliseconds(200)},        {"true", milliseconds(300)},
+				  {"true", milliseconds(400)},        {logging_out, milliseconds(0)},
+				  {logging_out, milliseconds(25)}};
+
+	initiator().output(node("-o new"));
+	for (const Moment &moment : moments) {
+		SCOPED_TRACE(moment.condition + ", " + std::to_string(moment.later.count()) + " ms");
+		expect_login();
+		Job killed = kill_iscsid_at(moment);
+		Job logout = initiator().start(node("--logout"));
+
+		killed.wait();
+		start_iscsid();
+		logout.wait();
+		expect_logout();
+	}
+	initiator().output(node("-o delete"));
+	lab().unload();
+	initiator().output("modprobe ib_iser");
+}
+
+TEST_F(IscsidKilled, DuringRecoveries)
+{
+	Login login(initiator(), kPlainTarget, portal(Path::A));
+	VerifiedPasses io(initiator(), login.disk(), minutes(8));
+	const std::string failed = state_is("FAILED");
+
+	await_io(initiator(), login.disk());
+	for (milliseconds later :
+	     {milliseconds(0), milliseconds(100), milliseconds(500), milliseconds(1000), milliseconds(1500),
+	      milliseconds(2000), milliseconds(3000), milliseconds(4000)}) {
+		SCOPED_TRACE(testing::Message() << later.count() << " ms");
+		Job killed = kill_iscsid_at({failed, later});
+
+		initiator().set_cable(0, false);
+		std::this_thread::sleep_for(milliseconds(500));
+		initiator().set_cable(0, true);
+		killed.wait();
+		start_iscsid();
+		EXPECT_TRUE(eventually([&] { return logged_in(); }, seconds(60), milliseconds(200)))
+			<< "the session does not come back";
+	}
+	EXPECT_GT(io.finish(), 0u);
+	EXPECT_THAT(login.logout(), Succeeded());
+	lab().unload();
+	initiator().output("modprobe ib_iser");
+}
+
+} // namespace lab
