@@ -73,8 +73,9 @@ Vm Vm::boot(const VmConfig &config, const Image &image, const fs::path &initramf
 
 	vm.process_ = Process(qemu_arguments(config, image, fs::absolute(initramfs)), vm.directory_, log,
 			      lifetime);
+	vm.booting_ = true;
 	try {
-		vm.qmp();
+		vm.set_networks(false);
 	} catch (const Error &error) {
 		fail("{}: QEMU did not start: {}\n{}", vm.name_, error.what(), read_file(log));
 	}
@@ -99,11 +100,16 @@ Vm Vm::attach(const std::string &name, fs::path directory)
 	fail("{}: all {} ports for people are in use", name, wire::kPorts - 1);
 }
 
+// A NIC without a driver is like a stopped QEMU to the other machine: see freeze().
 void Vm::await_boot()
 {
 	if (!channel_)
 		channel_ = std::make_unique<Channel>(name_, directory_ / fmt::format("lab.{}", port_),
 						     kBootTime);
+	if (!booting_)
+		return;
+	set_networks(true);
+	booting_ = false;
 }
 
 Qmp &Vm::qmp()
@@ -173,9 +179,10 @@ void Vm::quit()
 void Vm::reset()
 {
 	freeze();
+	booting_ = true;
 	channel_.reset();
 	qmp().execute("system_reset");
-	thaw();
+	qmp().execute("cont");
 }
 
 void Vm::dump_tasks()

@@ -74,6 +74,7 @@ private:
 	Process process_;
 	std::unique_ptr<Qmp> qmp_;
 	std::unique_ptr<Channel> channel_;
+	bool booting_ = false; // by us, and its networks with it
 };
 
 } // namespace lab
