@@ -32,13 +32,13 @@ Fault cable_at_target_without_iscsid()
 {
 	return {"iscsid dead, cable pulled at the target", seconds(20),
 		[](Lab &lab, Path path) {
-			lab.initiator().output("kill -9 $(pidof iscsid)");
+			lab.initiator().output("pkill -9 -x iscsid");
 			set_cable(lab.target(path), path, false);
 		},
 		[](Lab &lab, Path path) {
 			set_cable(lab.target(path), path, true);
 			std::this_thread::sleep_for(seconds(3));
-			lab.initiator().output("pidof iscsid || iscsid");
+			lab.initiator().output("pgrep -x iscsid || iscsid");
 		}};
 }
 

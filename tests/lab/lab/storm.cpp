@@ -162,7 +162,7 @@ private:
 			end.set_cable(number, action.deed == Deed::plug_cable);
 			break;
 		case Deed::kill_iscsid:
-			initiator_.output("kill -9 $(pidof iscsid)");
+			initiator_.output("pkill -9 -x iscsid");
 			break;
 		case Deed::start_iscsid:
 			start_iscsid();
@@ -201,7 +201,7 @@ private:
 	// A killed one is gone when the call into the kernel that it was in has returned.
 	void start_iscsid()
 	{
-		const auto gone = [&] { return !initiator_.run("pidof iscsid").ok(); };
+		const auto gone = [&] { return !initiator_.run("pgrep -x iscsid").ok(); };
 
 		if (!eventually(gone, seconds(10), milliseconds(50)))
 			stuck("a killed iscsid does not end");
@@ -309,7 +309,7 @@ private:
 						   "rdma link add rxe{0} type rxe netdev eth{0}",
 						   number));
 		}
-		initiator_.run("pidof iscsid || iscsid");
+		initiator_.run("pgrep -x iscsid || iscsid");
 		await_target();
 	}
 

@@ -63,7 +63,7 @@ protected:
 
 			EXPECT_TRUE(eventually([&] { return endpoints() == others + i + 1; }, seconds(20),
 					       milliseconds(50)));
-			initiator().output("kill -9 $(pidof iscsiadm)");
+			initiator().output("pkill -9 -x iscsiadm");
 		}
 		EXPECT_EQ(endpoints(), others + count);
 	}

@@ -158,7 +158,7 @@ TEST_F(PathEvents, NeighbourHasAnotherAddress)
 // Nobody is told of the failure but the kernel, which ends the connection by itself.
 TEST_F(PathEvents, IscsidIsDead)
 {
-	initiator().output("kill -9 $(pidof iscsid)");
+	initiator().output("pkill -9 -x iscsid");
 	pull_cable();
 	expect_failure(HasSubstr("the local port went down"));
 	EXPECT_TRUE(eventually([&] { return trace_->teardowns().releases; }, seconds(5)));
