@@ -150,12 +150,13 @@ void Vm::set_cable(unsigned nic, bool plugged)
 }
 
 // A stopped QEMU queues what comes in and then stops reading, until the other machine's QEMU, and with
-// it the whole machine, stands still in a blocking send. A switch would drop it: so does the lab. The
-// NICs' links follow, but the guest does not see it, for they are up again when it runs.
+// it the whole machine, stands still in a blocking send. A switch would drop it: so does the lab, from
+// before the stop on, for a single packet is enough. The NICs' links follow; that the guest may have a
+// glimpse of it matters to nobody but itself.
 void Vm::freeze()
 {
-	qmp().execute("stop");
 	set_networks(false);
+	qmp().execute("stop");
 }
 
 void Vm::thaw()

@@ -3,6 +3,7 @@
 // nothing hangs, no queue pair stays, and a session can be had, used and ended as before.
 #include <thread>
 
+#include "lab/failover.h"
 #include "lab/fio.h"
 #include "tests/support.h"
 
@@ -26,18 +27,22 @@ protected:
 				   action);
 	}
 
-	// In the guest, where it takes less time than a message to it.
+	// In the guest, where it takes less time than a message to it, and without looking for processes
+	// or sleeping for nothing; one that has just started has children, which come last.
 	Job kill_iscsid_at(const Moment &moment)
 	{
-		return initiator().start(fmt::format("pid=$(pidof iscsid); until {}; do :; done\n"
-						     "sleep {}; kill -9 $pid",
-						     moment.condition, Seconds(moment.later).count()));
+		const std::string wait =
+			moment.later.count() ? fmt::format("sleep {}; ", Seconds(moment.later).count()) : "";
+
+		return initiator().start(fmt::format("pid=$(pgrep -x iscsid); until {}; do :; done; {}kill -9 $pid\n"
+						     "pkill -9 -x iscsid; :",
+						     moment.condition, wait));
 	}
 
 	void start_iscsid()
 	{
 		// It is gone when the call into the kernel that it was in has returned.
-		EXPECT_TRUE(eventually([&] { return !initiator().run("pidof iscsid").ok(); }, seconds(10),
+		EXPECT_TRUE(eventually([&] { return !initiator().run("pgrep -x iscsid").ok(); }, seconds(10),
 				       milliseconds(50)))
 			<< "a killed iscsid does not end";
 		initiator().output("iscsid");
@@ -66,6 +71,14 @@ protected:
 			initiator().output("cat /sys/class/iscsi_session/*/targetname 2>/dev/null | grep -c iqn || :"));
 	}
 
+	// A first login that fails is begun anew here: iscsid's own repetitions are in vain when the
+	// transport class has cleaned up in between (NOTES.md).
+	void make_node()
+	{
+		initiator().output(node("-o new") + " && " +
+				   node("-o update -n node.session.initial_login_retry_max -v 1"));
+	}
+
 	unsigned sessions()
 	{
 		return std::stoul(initiator().output("ls /sys/class/iscsi_session 2>/dev/null | wc -l"));
@@ -79,7 +92,7 @@ protected:
 			return logged_in();
 		};
 
-		EXPECT_TRUE(eventually(comes, seconds(60), seconds(1))) << "no login";
+		EXPECT_TRUE(eventually(comes, seconds(120), seconds(1))) << "no login";
 	}
 
 	void expect_logout()
@@ -105,7 +118,7 @@ TEST_F(IscsidKilled, DuringLogins)
 	const long queue_pairs = resources(initiator())["qp"];
 	const milliseconds steps[] = {milliseconds(0), milliseconds(25), milliseconds(50), milliseconds(100)};
 
-	initiator().output(node("-o new"));
+	make_node();
 	for (const char *kind : {"iscsi_endpoint", "iscsi_session"}) {
 		for (milliseconds later : steps) {
 			SCOPED_TRACE(testing::Message() << later.count() << " ms after there is an " << kind);
@@ -140,7 +153,7 @@ TEST_F(IscsidKilled, DuringLogouts)
 				  {"true", milliseconds(400)},        {logging_out, milliseconds(0)},
 				  {logging_out, milliseconds(25)}};
 
-	initiator().output(node("-o new"));
+	make_node();
 	for (const Moment &moment : moments) {
 		SCOPED_TRACE(moment.condition + ", " + std::to_string(moment.later.count()) + " ms");
 		expect_login();
@@ -157,31 +170,32 @@ TEST_F(IscsidKilled, DuringLogouts)
 	initiator().output("modprobe ib_iser");
 }
 
+// With dm-multipath: while a session is down, a rescan of its disks that iscsid has begun holds a child
+// of the killed one, and with it the socket that the next one wants, until the commands fail.
 TEST_F(IscsidKilled, DuringRecoveries)
 {
-	Login login(initiator(), kPlainTarget, portal(Path::A));
-	VerifiedPasses io(initiator(), login.disk(), minutes(8));
-	const std::string failed = state_is("FAILED");
+	Login a(initiator(), kPlainTarget, portal(Path::A), tuned().node);
+	Login b(initiator(), kPlainTarget, portal(Path::B), tuned().node);
+	Multipath multipath(initiator(), a.disk(), tuned().multipath);
+	VerifiedPasses io(initiator(), multipath.device(), minutes(8));
 
-	await_io(initiator(), login.disk());
+	await_io(initiator(), multipath.device());
 	for (milliseconds later :
 	     {milliseconds(0), milliseconds(100), milliseconds(500), milliseconds(1000), milliseconds(1500),
 	      milliseconds(2000), milliseconds(3000), milliseconds(4000)}) {
 		SCOPED_TRACE(testing::Message() << later.count() << " ms");
-		Job killed = kill_iscsid_at({failed, later});
+		Job killed = kill_iscsid_at({"grep -qvx LOGGED_IN /sys/class/iscsi_session/*/state", later});
 
 		initiator().set_cable(0, false);
 		std::this_thread::sleep_for(milliseconds(500));
 		initiator().set_cable(0, true);
 		killed.wait();
 		start_iscsid();
-		EXPECT_TRUE(eventually([&] { return logged_in(); }, seconds(60), milliseconds(200)))
-			<< "the session does not come back";
+		EXPECT_TRUE(eventually([&] { return multipath.active_paths() == 2; }, seconds(60),
+				       milliseconds(500)))
+			<< "the path does not come back";
 	}
 	EXPECT_GT(io.finish(), 0u);
-	EXPECT_THAT(login.logout(), Succeeded());
-	lab().unload();
-	initiator().output("modprobe ib_iser");
 }
 
 } // namespace lab
