@@ -62,6 +62,24 @@ protected:
 		return fmt::format("grep -qx {} /sys/class/iscsi_session/*/state", state);
 	}
 
+	void kill_iscsid_in_recovery(milliseconds later)
+	{
+		Job killed = kill_iscsid_at({"grep -qvx LOGGED_IN /sys/class/iscsi_session/*/state", later});
+
+		initiator().set_cable(0, false);
+		std::this_thread::sleep_for(milliseconds(500));
+		initiator().set_cable(0, true);
+		killed.wait();
+		start_iscsid();
+	}
+
+	// Endpoints that a killed iscsid has left go with the module.
+	void load_anew()
+	{
+		lab().unload();
+		initiator().output("modprobe ib_iser");
+	}
+
 	bool logged_in() { return initiator().run(state_is("LOGGED_IN")).ok(); }
 
 	// Those that iscsid can know of: a name is among the first things that it gives to one.
@@ -141,8 +159,7 @@ TEST_F(IscsidKilled, DuringLogins)
 		boot_afterwards();
 		return;
 	}
-	lab().unload();
-	initiator().output("modprobe ib_iser");
+	load_anew();
 }
 
 TEST_F(IscsidKilled, DuringLogouts)
@@ -166,36 +183,30 @@ TEST_F(IscsidKilled, DuringLogouts)
 		expect_logout();
 	}
 	initiator().output(node("-o delete"));
-	lab().unload();
-	initiator().output("modprobe ib_iser");
+	load_anew();
 }
 
 // With dm-multipath: while a session is down, a rescan of its disks that iscsid has begun holds a child
 // of the killed one, and with it the socket that the next one wants, until the commands fail.
 TEST_F(IscsidKilled, DuringRecoveries)
 {
-	Login a(initiator(), kPlainTarget, portal(Path::A), tuned().node);
-	Login b(initiator(), kPlainTarget, portal(Path::B), tuned().node);
-	Multipath multipath(initiator(), a.disk(), tuned().multipath);
-	VerifiedPasses io(initiator(), multipath.device(), minutes(8));
+	{
+		Login a(initiator(), kPlainTarget, portal(Path::A), tuned().node);
+		Login b(initiator(), kPlainTarget, portal(Path::B), tuned().node);
+		Multipath multipath(initiator(), a.disk(), tuned().multipath);
+		VerifiedPasses io(initiator(), multipath.device(), minutes(8));
 
-	await_io(initiator(), multipath.device());
-	for (milliseconds later :
-	     {milliseconds(0), milliseconds(100), milliseconds(500), milliseconds(1000), milliseconds(1500),
-	      milliseconds(2000), milliseconds(3000), milliseconds(4000)}) {
-		SCOPED_TRACE(testing::Message() << later.count() << " ms");
-		Job killed = kill_iscsid_at({"grep -qvx LOGGED_IN /sys/class/iscsi_session/*/state", later});
-
-		initiator().set_cable(0, false);
-		std::this_thread::sleep_for(milliseconds(500));
-		initiator().set_cable(0, true);
-		killed.wait();
-		start_iscsid();
-		EXPECT_TRUE(eventually([&] { return multipath.active_paths() == 2; }, seconds(60),
-				       milliseconds(500)))
-			<< "the path does not come back";
+		await_io(initiator(), multipath.device());
+		for (int ms : {0, 100, 500, 1000, 1500, 2000, 3000, 4000}) {
+			SCOPED_TRACE(testing::Message() << ms << " ms");
+			kill_iscsid_in_recovery(milliseconds(ms));
+			EXPECT_TRUE(eventually([&] { return multipath.active_paths() == 2; }, seconds(60),
+					       milliseconds(500)))
+				<< "the path does not come back";
+		}
+		EXPECT_GT(io.finish(), 0u);
 	}
-	EXPECT_GT(io.finish(), 0u);
+	load_anew();
 }
 
 } // namespace lab
