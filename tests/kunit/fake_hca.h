@@ -136,6 +136,7 @@ struct fake_qp {
 	u32			comm_id;	/* in REQ, as the next */
 	u64			service_id;
 	u32			dest_qpn;	/* in RTR */
+	u8			timeout, retry_cnt; /* in RTS */
 
 	u8			cdb[FAKE_ITTS][FAKE_CDB_LEN]; /* last sent, by ITT */
 	/* the target's */

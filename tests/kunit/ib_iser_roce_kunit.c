@@ -97,6 +97,18 @@ static void session_lives_and_says_goodbye(struct kunit *test)
 	bed_expect_nothing_left(bed);
 }
 
+/* What ack_timeout promises; rdma_rxe takes seven retries for "for ever". */
+static void silence_is_borne_as_long_as_was_asked_for(struct kunit *test)
+{
+	struct bed *bed = roce_bed(test);
+	struct session *s = bed_session(bed, NULL);
+
+	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "ack_timeout", "14"), 0);
+	session_connect(s);
+	KUNIT_EXPECT_EQ(test, s->qp->timeout, 14);
+	KUNIT_EXPECT_EQ(test, s->qp->retry_cnt, 6);
+}
+
 static const struct roce_reject_case {
 	const char		*desc;
 	enum ib_cm_rej_reason	reason;
@@ -317,6 +329,7 @@ static void timewait_ends_before_stop(struct kunit *test)
 
 static struct kunit_case ib_iser_roce_cases[] = {
 	KUNIT_CASE(session_lives_and_says_goodbye),
+	KUNIT_CASE(silence_is_borne_as_long_as_was_asked_for),
 	KUNIT_CASE_PARAM(rejected_connect_leaves_nothing, roce_reject_gen_params),
 	KUNIT_CASE(silent_peer_is_unreachable),
 	KUNIT_CASE(disconnect_while_connecting_does_not_block),
