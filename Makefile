@@ -7,7 +7,7 @@ REPORTS := $(LAB)/reports
 MODULE ?= ours
 SUITE ?= trixie
 # A quarter of an hour more than the gate has: lab_tests --gtest_filter=...
-SLOW := Bounds.*:PathEvents.*:GraceOfTwoSeconds.*:Bond.*:IscsidKilled.*:TimedOut.ConnectionsDie*
+SLOW := Bounds.*:PathEvents.*:GraceOfTwoSeconds.*:Bond.*:IscsidKilled.*:TimedOut.ConnectionsDie*:Storms.*
 
 .PHONY: all install clean lab demo check static lab-check kunit coverage sanitize bench failover storm
 
