@@ -163,14 +163,14 @@ TEST_F(PathEvents, IscsidIsDead)
 	expect_failure(HasSubstr("the local port went down"));
 	EXPECT_TRUE(eventually([&] { return trace_->teardowns().releases; }, seconds(5)));
 	const std::vector<std::string> order = events();
-	EXPECT_THAT(order, testing::UnorderedElementsAre("ep_disconnect", "ep_disconnect_done", "conn_flushed",
+	initiator().set_cable(0, true);
+	initiator().output("iscsid");
+	ASSERT_THAT(order, testing::UnorderedElementsAre("ep_disconnect", "ep_disconnect_done", "conn_flushed",
 							 "conn_stop_done", "conn_release"));
 	EXPECT_EQ(order.front(), "ep_disconnect");
 	// Commands go back to SCSI when the stop is over.
 	EXPECT_LT(std::ranges::find(order, "conn_flushed"), std::ranges::find(order, "conn_stop_done"));
 	EXPECT_EQ(order.back(), "conn_release");
-	initiator().set_cable(0, true);
-	initiator().output("iscsid");
 	expect_recovery();
 }
 
