@@ -268,7 +268,8 @@ static int fake_destroy_qp(struct ib_qp *ib, struct ib_udata *udata)
 	spin_unlock_irqrestore(&hca->lock, flags);
 	/*
 	 * The MAD layer destroys its queue pair without draining it. What has
-	 * been polled already is handled by a work, which posts a receive.
+	 * been polled already is handled by a work, which posts a receive, and
+	 * ends then: its completion queue is empty and nobody delivers any more.
 	 */
 	if (ib->qp_type == IB_QPT_GSI)
 		flush_work(&ib->recv_cq->work);
