@@ -110,7 +110,8 @@ static void build(const fs::path &directory, const std::string &suite, const Pro
 				   fmt::format("deb {} {} main", mirror, without(suite, "-backports"))});
 	if (suite.ends_with("-backports"))
 		words.push_back(fmt::format("deb {} {} main", mirror, suite));
-	words.insert(words.begin(), {"env", "INITRD=No"});
+	// What it mounts in the root is gone with it, even if it is killed.
+	words.insert(words.begin(), {"unshare", "--mount", "env", "INITRD=No"});
 	run_process(words).checked();
 	progress("making the guests' disk");
 	run_process({"mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", directory / "root",
