@@ -52,7 +52,8 @@ std::vector<std::string> ConsoleWatch::complaints() const
 	static const std::regex pattern(
 		"WARNING:|BUG:|Oops|KASAN|KCSAN|UBSAN|kernel BUG at|Kernel panic|general protection fault|"
 		"possible (circular|recursive) locking|inconsistent lock state|suspicious RCU usage|"
-		"refcount_t:|blocked for more than|DEBUG_LOCKS_WARN_ON|list_(add|del) corruption");
+		"refcount_t:|blocked for more than|DEBUG_LOCKS_WARN_ON|list_(add|del) corruption|"
+		"non-static key|locking correctness validator|ODEBUG:|suspected memory leaks");
 	std::istringstream stream(text());
 	std::vector<std::string> lines, found;
 

@@ -14,7 +14,8 @@ public:
 
 	// What was printed since.
 	std::string text() const;
-	// The lines of it that no test may cause: WARN, BUG, Oops, lockdep, KASAN, hung tasks.
+	// The lines of it that no test may cause: WARN, BUG, Oops, lockdep, KASAN, kmemleak,
+	// hung tasks.
 	std::vector<std::string> complaints() const;
 
 private:

@@ -88,18 +88,19 @@ std::vector<Completion> parse_completions(const std::string &text)
 }
 
 // Read at the end, a late write of a block shows; read soon after, one that was lost and replaced.
-VerifiedPasses::VerifiedPasses(Vm &vm, const std::string &disk, std::chrono::seconds limit)
+VerifiedPasses::VerifiedPasses(Vm &vm, const std::string &disk, unsigned mib,
+			       std::chrono::seconds limit)
 	: vm_(vm), job_(vm.start(fmt::format(R"(cd /tmp; rm -f storm.over; pass=0
 until test -e storm.over; do
 	pass=$((pass + 1))
-	fio --allow_file_create=0 --direct=1 --ioengine=libaio --filename={} --randseed=$pass \
+	fio --allow_file_create=0 --direct=1 --ioengine=libaio --filename={0} --randseed=$pass \
 		--rw=randwrite --verify=crc32c --verify_fatal=1 \
-		--name=late --bs=4k --iodepth=8 --size=16M \
-		--name=soon --bsrange=512-256k --blockalign=512 --iodepth=4 --offset=32M --size=64M \
+		--name=late --bs=4k --iodepth=8 --size={1}M \
+		--name=soon --bsrange=512-256k --blockalign=512 --iodepth=4 --offset=32M --size={2}M \
 		--verify_backlog=64 >pass.log 2>&1 || {{ echo "pass $pass"; cat pass.log; exit 1; }}
 done
 echo $pass)",
-					     disk),
+					     disk, mib, 4 * mib),
 				 limit))
 {
 }

@@ -72,7 +72,8 @@ private:
 // former pass wrote is no valid answer.
 class VerifiedPasses {
 public:
-	VerifiedPasses(Vm &vm, const std::string &disk, std::chrono::seconds limit);
+	// mib: of the part that is written first; the other is four times that.
+	VerifiedPasses(Vm &vm, const std::string &disk, unsigned mib, std::chrono::seconds limit);
 
 	// Fails when one did.
 	bool running() const { return job_.running(); }

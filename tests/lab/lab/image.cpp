@@ -15,8 +15,11 @@ namespace lab {
 namespace fs = std::filesystem;
 
 static constexpr const char *kDiskSize = "4G";
-static constexpr const char *kFixModules = "guest/fix-modules";
-static constexpr const char *kFixes[] = {kFixModules, "guest/rxe-retry.patch", "guest/isert-login.patch"};
+static constexpr const char *kFixModules = "guest/fix-modules", *kRxePatch = "guest/rxe-retry.patch",
+			    *kIsertPatch = "guest/isert-login.patch";
+static constexpr const char *kCheckedKernel = "guest/checked-kernel",
+			    *kCheckedConfig = "guest/checked-config",
+			    *kLockdepPatch = "guest/rxe-lockdep.patch";
 
 fs::path source_directory()
 {
@@ -48,18 +51,6 @@ std::string debian_mirror()
 	     codename);
 }
 
-static std::string package_list()
-{
-	std::istringstream lines(read_file(source_directory() / "guest/packages"));
-	std::string line, list;
-
-	while (std::getline(lines, line)) {
-		if (!line.empty() && line[0] != '#')
-			list += (list.empty() ? "" : ",") + line;
-	}
-	return list;
-}
-
 static std::string without(const std::string &text, const std::string &suffix)
 {
 	const auto at = text.rfind(suffix);
@@ -67,15 +58,46 @@ static std::string without(const std::string &text, const std::string &suffix)
 	return at == std::string::npos ? text : text.substr(0, at);
 }
 
+static bool is_checked(const std::string &suite)
+{
+	return suite != unchecked(suite);
+}
+
+std::string unchecked(const std::string &suite)
+{
+	return without(suite, "-checked");
+}
+
+// A kernel of our own comes from the hook instead.
+static std::string package_list(bool with_kernel)
+{
+	std::istringstream lines(read_file(source_directory() / "guest/packages"));
+	std::string line, list;
+
+	while (std::getline(lines, line)) {
+		if (!line.empty() && line[0] != '#' && (with_kernel || !line.starts_with("linux-")))
+			list += (list.empty() ? "" : ",") + line;
+	}
+	return list;
+}
+
+// What makes or mends the kernel, and what it reads; the first is run.
+static std::vector<const char *> hook(const std::string &suite)
+{
+	if (is_checked(suite))
+		return {kCheckedKernel, kCheckedConfig, kRxePatch, kLockdepPatch};
+	return {kFixModules, kRxePatch, kIsertPatch};
+}
+
 // What decides what the image holds, but for the mirror and the hook's own words.
 static std::vector<std::string> recipe(const std::string &suite)
 {
 	std::vector<std::string> words{"mmdebstrap", "--mode=root", "--variant=minbase",
-				       "--include=" + package_list()};
+				       "--include=" + package_list(!is_checked(suite))};
 
 	for (const char *unread : {"man", "doc", "locale", "info"})
 		words.push_back(fmt::format("--dpkgopt=path-exclude=/usr/share/{}/*", unread));
-	words.push_back("--customize-hook=" + (source_directory() / kFixModules).string() + " \"$1\"");
+	words.push_back("--customize-hook=" + (source_directory() / hook(suite)[0]).string() + " \"$1\"");
 	// No symlinks, and no hook that would build the initramfs we have no use for.
 	words.push_back("--essential-hook=echo do_symlinks=no >\"$1/etc/kernel-img.conf\"");
 	if (suite.ends_with("-backports"))
@@ -91,8 +113,10 @@ static std::string hash(std::vector<std::string> words, const std::string &suite
 	std::uint64_t value = 0xcbf29ce484222325; // FNV-1a
 
 	// A hook is what it does, wherever the checkout lies.
-	std::erase_if(words, [](const std::string &word) { return word.find(kFixModules) != word.npos; });
-	for (const char *file : kFixes)
+	std::erase_if(words, [&](const std::string &word) {
+		return word.find(hook(suite)[0]) != word.npos;
+	});
+	for (const char *file : hook(suite))
 		words.push_back(read_file(source_directory() / file));
 	for (const std::string &word : words) {
 		for (unsigned char c : word + kDiskSize + suite)
@@ -104,15 +128,19 @@ static std::string hash(std::vector<std::string> words, const std::string &suite
 static void build(const fs::path &directory, const std::string &suite, const Progress &progress)
 {
 	const std::string mirror = debian_mirror();
+	const std::string base = without(unchecked(suite), "-backports");
 	std::vector<std::string> words = recipe(suite);
 
-	progress(fmt::format("making the guests' file system ({}): one to two minutes, once", suite));
-	words.insert(words.end(), {without(suite, "-backports"), directory / "root",
-				   fmt::format("deb {} {} main", mirror, without(suite, "-backports"))});
+	progress(fmt::format("making the guests' file system ({}): {}, once", suite,
+			     is_checked(suite) ? "with its kernel ten minutes to an hour"
+					       : "one to two minutes"));
+	words.insert(words.end(), {base, directory / "root", fmt::format("deb {} {} main", mirror, base)});
 	if (suite.ends_with("-backports"))
 		words.push_back(fmt::format("deb {} {} main", mirror, suite));
-	words.insert(words.begin(), {"env", "INITRD=No"});
-	run_process(words).checked();
+	// What it mounts in the root is gone with it, even if it is killed.
+	words.insert(words.begin(), {"unshare", "--mount", "env", "INITRD=No"});
+	run_process(words, {.timeout = is_checked(suite) ? std::chrono::hours(3) : std::chrono::minutes(10)})
+		.checked();
 	progress("making the guests' disk");
 	run_process({"mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", directory / "root",
 		     directory / "disk.img", kDiskSize})

@@ -13,13 +13,16 @@ using Progress = std::function<void(const std::string &)>;
 
 class Image {
 public:
-	// suite: trixie (kernel 6.12), bookworm (6.1) or trixie-backports (the newest).
+	// suite: trixie (kernel 6.12), bookworm (6.1), trixie-backports (the newest) or
+	// trixie-checked (6.12 with KASAN, lockdep, kmemleak: guest/checked-config).
 	static Image provide(const std::string &suite, const Progress &progress);
 
 	std::filesystem::path root() const { return directory_ / "root"; }
 	std::filesystem::path disk() const { return directory_ / "disk.img"; }
 	std::filesystem::path kernel() const { return root() / "boot" / ("vmlinuz-" + release_); }
 	const std::string &release() const { return release_; }
+	// A kernel with KASAN, lockdep and kmemleak, several times slower than Debian's.
+	bool checked() const { return release_.ends_with("-checked"); }
 
 	// Makes the initramfs for one run, with this agent.
 	void write_initramfs(const std::filesystem::path &path,
@@ -31,6 +34,9 @@ private:
 	std::filesystem::path directory_;
 	std::string release_;
 };
+
+// The same suite with Debian's own kernel.
+std::string unchecked(const std::string &suite);
 
 // The Debian mirror that this machine's own apt uses.
 std::string debian_mirror();

@@ -83,19 +83,22 @@ Vm Lab::boot(unsigned number)
 {
 	const VmConfig config = machine(number, targets_.size() > 1 ? Targets::two : Targets::one,
 					directory_);
+	const Image &image = number == kInitiator ? image_ : target_image_;
+	const fs::path initramfs = directory_ / (config.name + ".initramfs");
 
-	return Vm::boot(config, image_, directory_ / "initramfs", directory_ / config.name, lifetime_);
+	image.write_initramfs(initramfs, LAB_AGENT);
+	return Vm::boot(config, image, initramfs, directory_ / config.name, lifetime_);
 }
 
 Lab::Lab(const LabConfig &config)
 	: image_(Image::provide(config.suite, config.progress)),
+	  target_image_(Image::provide(unchecked(config.suite), config.progress)),
 	  directory_(fs::absolute(config.directory)), lifetime_(config.lifetime),
 	  progress_(config.progress), targets_(config.targets == Targets::two ? 2 : 1)
 {
 	fs::remove_all(directory_);
 	fs::create_directories(directory_);
 	write_file(directory_ / "suite", config.suite);
-	image_.write_initramfs(directory_ / "initramfs", LAB_AGENT);
 	make_shared_disk(directory_ / kSharedDisk);
 	progress_(fmt::format("booting {} machines", targets_.size() + 1));
 	initiator_ = std::make_unique<Vm>(boot(kInitiator));
@@ -117,9 +120,9 @@ mkdir -p /run/lock/iscsi
 iscsid)");
 }
 
-Lab::Lab(Image image, const fs::path &directory, std::unique_ptr<Vm> initiator,
+Lab::Lab(const Image &image, const fs::path &directory, std::unique_ptr<Vm> initiator,
 	 std::unique_ptr<Vm> target)
-	: image_(std::move(image)), directory_(directory), initiator_(std::move(initiator))
+	: image_(image), target_image_(image), directory_(directory), initiator_(std::move(initiator))
 {
 	targets_.push_back(std::move(target));
 }

@@ -43,6 +43,7 @@ public:
 	Vm &initiator() { return *initiator_; }
 	// The machine at which the path ends.
 	Vm &target(Path path = Path::A);
+	// The initiator's, for which the module is built.
 	const Image &image() const { return image_; }
 
 	// LIO on each target machine; with two of them its first disk is the shared one.
@@ -68,13 +69,13 @@ public:
 	bool alive();
 
 private:
-	Lab(Image image, const std::filesystem::path &directory, std::unique_ptr<Vm> initiator,
+	Lab(const Image &image, const std::filesystem::path &directory, std::unique_ptr<Vm> initiator,
 	    std::unique_ptr<Vm> target);
 	Vm boot(unsigned number);
 	unsigned index_of(Path path) const;
 	void set_up_target(unsigned index);
 
-	Image image_;
+	Image image_, target_image_; // only the initiator is slowed down by checks
 	std::filesystem::path directory_;
 	Process::Lifetime lifetime_ = Process::Lifetime::owned;
 	Progress progress_ = [](const std::string &) {};

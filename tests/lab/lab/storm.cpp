@@ -11,6 +11,7 @@
 #include "lab/failover.h"
 #include "lab/fio.h"
 #include "lab/initiator.h"
+#include "lab/kernel_checks.h"
 #include "lab/target.h"
 
 namespace lab {
@@ -112,6 +113,7 @@ public:
 		log_out();
 		report_.slab_after = slab_kib(initiator_);
 		look_for_leftovers(before);
+		report_.lockdep = lockdep(initiator_);
 	}
 
 private:
@@ -129,15 +131,19 @@ private:
 				return report_.left.empty();
 			},
 			seconds(20), seconds(1));
+		// While the module is there, kmemleak knows where in it something was allocated.
+		report_.leaks = suspected_leaks(initiator_);
 		if (!report_.left.empty())
 			return;
 		load_anew();
 		report_.left = more_than(before, resources(initiator_));
+		if (report_.leaks.empty())
+			report_.leaks = suspected_leaks(initiator_);
 	}
 
 	void rage(const std::vector<StormAction> &actions)
 	{
-		io_.emplace(initiator_, multipath_.device(), kLongestPart);
+		io_.emplace(initiator_, multipath_.device(), lab_.image().checked() ? 2 : 16, kLongestPart);
 		await_io(initiator_, multipath_.device());
 		const auto begin = Clock::now();
 		for (std::size_t i = 0; i < actions.size(); i++) {
@@ -350,8 +356,8 @@ StormReport weather_storm(Lab &lab, std::uint32_t seed, const StormCounts &count
 
 bool StormReport::held() const
 {
-	return failure.empty() && left.empty() && passes && slowest_removal < Seconds(10) &&
-	       slab_after < slab_before * 1.02;
+	return failure.empty() && left.empty() && leaks.empty() && lockdep != "off" && passes &&
+	       slowest_removal < Seconds(10) && slab_after < slab_before * 1.02;
 }
 
 std::string StormReport::story() const
@@ -362,8 +368,12 @@ std::string StormReport::story() const
 		duration.count(), passes, slowest_removal.count(), slowest_rmmod.count(),
 		slowest_return.count(), slab_before, slab_after);
 
+	if (!lockdep.empty())
+		text += "; lockdep in the end " + lockdep;
 	if (!left.empty())
 		text += "\n  left behind: " + left;
+	if (!leaks.empty())
+		text += "\n  leaked, says kmemleak:\n" + leaks;
 	if (!failure.empty())
 		text += "\n  FAILED: " + failure;
 	return text;

@@ -22,6 +22,8 @@ struct StormReport {
 	Seconds slowest_return{};  // from everything mended to both paths and the I/O back
 	long slab_before = 0, slab_after = 0; // KiB, logged out
 	std::string left;    // objects, logged out
+	std::string leaks;   // in a kernel with kmemleak
+	std::string lockdep; // "on" or "off", in a kernel with it
 	std::string failure; // with what was stuck, if something was
 
 	bool held() const;

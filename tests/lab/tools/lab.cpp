@@ -20,6 +20,9 @@ namespace {
 
 using namespace lab;
 
+constexpr const char *kSuites =
+	"trixie, trixie-backports, bookworm, or trixie-checked: a kernel that checks memory and locks";
+
 struct Options {
 	std::filesystem::path directory = LAB_RUN_DIR "/by-hand";
 	std::string suite = "trixie";
@@ -166,7 +169,7 @@ int main(int argc, char **argv)
 
 	CLI::App *command = app.add_subcommand("up", "boot both machines and set the targets up");
 	command->add_option("--module", options.module, "ours, stock or none");
-	command->add_option("--suite", options.suite, "trixie, trixie-backports or bookworm");
+	command->add_option("--suite", options.suite, kSuites);
 	command->callback([&] { status = up(options); });
 
 	command = app.add_subcommand("run", "run a shell command in a machine");
@@ -198,6 +201,7 @@ int main(int argc, char **argv)
 	command->callback([&] { status = demonstrate(LAB_RUN_DIR "/demo", options.suite); });
 
 	command = app.add_subcommand("root", "make the guests' file system, and say where it is");
+	command->add_option("--suite", options.suite, kSuites);
 	command->callback([&] { status = print_root(options); });
 
 	command = app.add_subcommand("bench", "our module beside Debian's: fio's figures, failover");
@@ -212,7 +216,7 @@ int main(int argc, char **argv)
 	command->add_option("--rounds", options.rounds, "of each value");
 	command->callback([&] { status = run_silence(options); });
 	command = app.add_subcommand("storm", "every fault over and over; goes on where it was interrupted");
-	command->add_option("--suite", options.suite, "trixie, trixie-backports or bookworm");
+	command->add_option("--suite", options.suite, kSuites);
 	command->add_option("--seed", options.seed, "replay the part of this seed, with as many");
 	command->add_option("--flaps", options.counts.flaps);
 	command->add_option("--kills", options.counts.kills);
