@@ -139,6 +139,8 @@ static FailoverRound run_round(Lab &lab, ModuleTrace &trace, CrowdLogin &login, 
 		if (number == victim)
 			continue;
 		const std::vector<Completion> reads = io.reads(number);
+
+		check_reads(round, reads);
 		const auto widen = [&](Seconds &gap, double since, double before) {
 			gap = std::max(gap, longest_gap(reads, since, before).length);
 		};

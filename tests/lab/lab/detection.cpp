@@ -35,7 +35,7 @@ static Detection pull(Lab &lab, ModuleTrace &trace)
 
 	// Nor is SCSI's error handler to find it first.
 	initiator.output(fmt::format("echo 600 >/sys/block/{}/device/timeout", disk.substr(5)));
-	BackgroundIo io(initiator, disk, seconds(10));
+	BackgroundIo io(initiator, disk, minutes(3));
 	await_io(initiator, disk);
 	std::this_thread::sleep_for(seconds(3));
 	trace.begin();
@@ -53,7 +53,7 @@ static Detection pull(Lab &lab, ModuleTrace &trace)
 		},
 		minutes(2), seconds(1));
 	fault.end(lab, Path::A);
-	io.wait();
+	io.finish();
 	return detection;
 }
 

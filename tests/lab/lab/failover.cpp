@@ -12,7 +12,7 @@ namespace lab {
 using Clock = std::chrono::steady_clock;
 using std::chrono::seconds;
 
-static constexpr seconds kComeBack{60};
+static constexpr seconds kComeBack{60}, kAround{3};
 
 // Ends the fault whatever happens.
 class Faulty {
@@ -41,10 +41,11 @@ static FailoverRound run_round(Lab &lab, ModuleTrace &trace, Multipath &multipat
 {
 	Vm &initiator = lab.initiator();
 	FailoverRound round{.path = path};
-	BackgroundIo io(initiator, multipath.device(), fault.lasts + fault.mending + seconds(12));
+	BackgroundIo io(initiator, multipath.device(),
+			fault.lasts + fault.mending + kComeBack + 2 * kAround);
 
 	await_io(initiator, multipath.device());
-	std::this_thread::sleep_for(seconds(3));
+	std::this_thread::sleep_for(kAround);
 	trace.begin();
 	{
 		round.begin = clock_of(initiator);
@@ -57,7 +58,8 @@ static FailoverRound run_round(Lab &lab, ModuleTrace &trace, Multipath &multipat
 	round.recovered = eventually([&] { return multipath.active_paths() == 2; }, kComeBack,
 				     std::chrono::milliseconds(500));
 	round.recovery = Clock::now() - mended;
-	const CommandResult result = io.wait();
+	std::this_thread::sleep_for(kAround);
+	const CommandResult result = io.finish();
 	round.marks = trace.marks();
 	result.checked();
 	round.reads = io.reads();

@@ -11,8 +11,15 @@
 
 namespace lab {
 
+void check_reads(const FailoverRound &round, const std::vector<Completion> &reads)
+{
+	if (reads.empty() || reads.front().at > round.begin || reads.back().at < round.end)
+		fail("fio has logged {} reads, not all of the fault", reads.size());
+}
+
 void measure_gaps(FailoverRound &round, const std::string &address)
 {
+	check_reads(round, round.reads);
 	const Gap at_fault = longest_wait(round.reads, round.begin, round.end);
 	const Mark *failure = first_failure(round.marks, address, round.begin);
 

@@ -44,6 +44,8 @@ struct FailoverReport {
 // Runs a scenario, which fills in its rounds, and reports how it ended, whatever it threw.
 FailoverReport report_of(Lab &lab, const std::function<void(FailoverReport &)> &scenario);
 
+// Fails unless reads were logged from before the fault until after its end.
+void check_reads(const FailoverRound &round, const std::vector<Completion> &reads);
 // Fills in what reads and marks tell of a fault of the connection to this address.
 void measure_gaps(FailoverRound &round, const std::string &address);
 

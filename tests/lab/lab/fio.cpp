@@ -55,17 +55,27 @@ FioFigures measure(Vm &vm, const std::string &disk, const std::string &mode, con
 }
 
 // The writer's and the reader's areas do not overlap.
-BackgroundIo::BackgroundIo(Vm &vm, const std::string &disk, std::chrono::seconds length)
-	: vm_(vm),
-	  job_(vm.start(fmt::format("rm -f /tmp/gap*.log; cd /tmp && fio --allow_file_create=0 --direct=1 --ioengine=libaio "
-				    "--time_based --runtime={0} --filename={1} "
-				    "--name=writer --rw=randwrite --bs=4k --iodepth=4 --size=32M "
-				    "--verify=crc32c --verify_backlog=128 --verify_fatal=1 "
-				    "--name=reader --rw=randread --bs=4k --iodepth=4 --offset=64M --size=64M "
-				    "--norandommap --write_lat_log=gap --log_max_value=1 --log_unix_epoch=1",
-				    length.count(), disk),
-			length + minutes(3)))
+// Interrupted, fio ends with 128 whatever has happened before.
+BackgroundIo::BackgroundIo(Vm &vm, const std::string &disk, std::chrono::seconds limit)
+	: vm_(vm), job_(vm.start(fmt::format(R"(cd /tmp; rm -f gap*
+fio --allow_file_create=0 --direct=1 --ioengine=libaio --time_based --runtime={0} --filename={1} \
+	--name=writer --rw=randwrite --bs=4k --iodepth=4 --size=32M \
+	--verify=crc32c --verify_backlog=128 --verify_fatal=1 \
+	--name=reader --rw=randread --bs=4k --iodepth=4 --offset=64M --size=64M \
+	--norandommap --write_lat_log=gap --log_max_value=1 --log_unix_epoch=1 >gap.out 2>&1
+status=$?
+cat gap.out
+test $status = 128 || exit $status
+! grep -q 'err= *[1-9]' gap.out)",
+					     limit.count(), disk),
+				 limit + minutes(3)))
 {
+}
+
+CommandResult BackgroundIo::finish()
+{
+	vm_.run("pkill -INT -x -o fio");
+	return job_.wait();
 }
 
 std::vector<Completion> BackgroundIo::reads()
@@ -83,6 +93,8 @@ std::vector<Completion> parse_completions(const std::string &text)
 
 	while (lines >> milliseconds >> comma >> nanoseconds)
 		reads.push_back({milliseconds / 1e3, nanoseconds / 1e9});
+	if (!lines.eof())
+		fail("fio's log cannot be read after {} completions", reads.size());
 	std::ranges::sort(reads, {}, &Completion::at);
 	return reads;
 }

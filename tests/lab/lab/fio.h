@@ -55,10 +55,11 @@ Gap longest_wait(const std::vector<Completion> &reads, double since, double befo
 // logged, so that the gaps between them can be told.
 class BackgroundIo {
 public:
-	BackgroundIo(Vm &vm, const std::string &disk, std::chrono::seconds length);
+	BackgroundIo(Vm &vm, const std::string &disk, std::chrono::seconds limit);
 
 	bool running() const { return job_.running(); }
-	CommandResult wait() { return job_.wait(); }
+	// Ends it, if the limit has not; fails when I/O did.
+	CommandResult finish();
 	// In the order of their completion; after the end.
 	std::vector<Completion> reads();
 

@@ -194,7 +194,7 @@ TEST_F(IscsidKilled, DuringRecoveries)
 		Login a(initiator(), kPlainTarget, portal(Path::A), tuned().node);
 		Login b(initiator(), kPlainTarget, portal(Path::B), tuned().node);
 		Multipath multipath(initiator(), a.disk(), tuned().multipath);
-		VerifiedPasses io(initiator(), multipath.device(), minutes(8));
+		VerifiedPasses io(initiator(), multipath.device(), 16, minutes(8));
 
 		await_io(initiator(), multipath.device());
 		for (int ms : {0, 100, 500, 1000, 1500, 2000, 3000, 4000}) {

@@ -121,7 +121,7 @@ TEST_F(TimedOut, ConnectionsDieUnderLoadWhileAbortsAreOut)
 		    {{"node.conn[0].timeo.noop_out_interval", "0"},
 		     {"node.conn[0].timeo.noop_out_timeout", "0"}});
 	const std::string disk = login.disk();
-	VerifiedPasses io(initiator(), disk, minutes(5));
+	VerifiedPasses io(initiator(), disk, 16, minutes(5));
 
 	initiator().output("echo 2 >/sys/block/" + disk.substr(5) + "/device/timeout");
 	await_io(initiator(), disk);

@@ -208,12 +208,12 @@ int main(int argc, char **argv)
 	command->callback([&] { status = run_bench(options); });
 
 	command = app.add_subcommand("failover", "both modules' gap in I/O for each fault of a path");
-	command->add_option("--rounds", options.rounds, "of each case");
+	command->add_option("--rounds", options.rounds, "of each case")->check(CLI::PositiveNumber);
 	command->add_option("--case", options.cases, "these only; else all that have no result yet");
 	command->callback([&] { status = run_failover(options); });
 
 	command = app.add_subcommand("ack-timeout", "how long a silent peer goes unnoticed, by ack_timeout");
-	command->add_option("--rounds", options.rounds, "of each value");
+	command->add_option("--rounds", options.rounds, "of each value")->check(CLI::PositiveNumber);
 	command->callback([&] { status = run_silence(options); });
 	command = app.add_subcommand("storm", "every fault over and over; goes on where it was interrupted");
 	command->add_option("--suite", options.suite, kSuites);
