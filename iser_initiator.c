@@ -779,10 +779,16 @@ static bool iser_io_take_back(struct iser_io *io, int owned)
 	return unanswered;
 }
 
-/* Which SENDs are in the queue is unknown: the slot is the flush's to give back. */
+/*
+ * Which SENDs are in the queue is unknown: the slot is the flush's to give back.
+ * Unless it has been: a device may fail when it has queued everything.
+ */
 static void iser_io_leave_to_flush(struct iser_io *io)
 {
-	atomic_or(ISER_IO_PART, &io->hca);
+	int owned = atomic_read(&io->hca);
+
+	while (owned && !atomic_try_cmpxchg(&io->hca, &owned, owned | ISER_IO_PART))
+		;
 }
 
 /**

@@ -201,6 +201,7 @@ struct fake_hca {
 	atomic_t		verb_calls[FAKE_NR_VERBS];
 	int			fail_verb[FAKE_NR_VERBS];
 	int			fail_send_wr;		/* nth WR of the next lists */
+	bool			fail_late;		/* the next post, when all is queued */
 	unsigned int		slow_release;		/* ms */
 	unsigned int		slow_verb[FAKE_NR_VERBS]; /* ms; of those that may sleep */
 

@@ -391,6 +391,11 @@ static int fake_post_send(struct ib_qp *ib, const struct ib_send_wr *wr,
 	fake_qp_run(qp);
 	if (hca->in_post)
 		hca->in_post(qp, first);
+	/* as siw does, without a word on which */
+	if (!ret && hca->fail_late) {
+		hca->fail_late = false;
+		ret = -EIO;
+	}
 	return ret;
 }
 

@@ -94,7 +94,7 @@ static void fast_answer(struct fake_qp *qp, const struct ib_send_wr *wr)
 static const struct fast_failure_case {
 	const char	*desc;
 	bool		write;
-	int		fails;		/* which work request, from 1 */
+	int		fails;		/* which work request, from 1; 0: the post itself */
 	bool		invalidate;
 } fast_failure_cases[] = {
 	{ "read, nothing was posted",		false, 1, false },
@@ -109,6 +109,10 @@ static const struct fast_failure_case {
 	{ "write, the last Data-Out PDU was not posted", true, 4, false },
 	{ "write, the last Data-Out PDU was not posted, the answer invalidates",
 	  true, 4, true },
+	{ "read, all was posted",		false, 0, false },
+	{ "read, all was posted, the answer invalidates", false, 0, true },
+	{ "write, all was posted",		true, 0, false },
+	{ "write, all was posted, the answer invalidates", true, 0, true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(fast_failure, fast_failure_cases, desc);
@@ -137,6 +141,7 @@ static void answered_post_fails(struct kunit *test)
 	bed->target->hold = true;
 	bed->hca->in_post = fast_answer;
 	bed->hca->fail_send_wr = c->fails;
+	bed->hca->fail_late = !c->fails;
 	cmd = cmd_submit(s, &(struct cmd_spec) { .len = 20480, .write = c->write });
 	bed->hca->in_post = NULL;
 	KUNIT_EXPECT_EQ(test, fast.answers, 1);
