@@ -502,7 +502,7 @@ static int iser_start_dataouts(struct iser_conn *conn, struct iscsi_conn *iscsi_
 	if (!segment)
 		return session->imm_data_en || !session->initial_r2t_en ? -EINVAL : 0;
 	iscsi_conn->max_xmit_dlength = segment;
-	if (session->initial_r2t_en || conn->dataouts)
+	if (session->initial_r2t_en)
 		return 0;
 	unsolicited = min_t(u32, session->first_burst,
 			    session->host->max_sectors * SECTOR_SIZE);
@@ -517,8 +517,11 @@ static int iser_start_dataouts(struct iser_conn *conn, struct iscsi_conn *iscsi_
 		return -EINVAL;
 	}
 	/* No more can be under way than all tasks may send, and the queue may hold. */
-	count = min(count * session->cmds_max, conn->sq_size);
-	return iser_conn_alloc_dataouts(conn, roundup_pow_of_two(count));
+	count = roundup_pow_of_two(min(count * session->cmds_max, conn->sq_size));
+	/* A start that has failed is not made good with other values. */
+	if (conn->dataout_hdrs)
+		return count > conn->num_dataouts ? -EINVAL : 0;
+	return iser_conn_alloc_dataouts(conn, count);
 }
 
 static int iser_start_conn(struct iscsi_cls_conn *cls_conn)

@@ -306,6 +306,7 @@ int iser_device_register_client(void);
 void iser_device_unregister_client(void);
 int iser_device_attach(struct iser_conn *conn, struct ib_device *ibdev);
 void iser_device_detach(struct iser_conn *conn);
+void iser_device_check_gid(struct iser_conn *conn);
 
 /* iser_verbs.c */
 int iser_verbs_init(void);

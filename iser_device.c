@@ -93,18 +93,28 @@ void iser_device_detach(struct iser_conn *conn)
 	iser_device_put(device);
 }
 
-static bool iser_conn_lost_gid(struct iser_conn *conn)
+/**
+ * iser_device_check_gid - fail a connection whose own address is gone
+ * @conn: connection with a device
+ *
+ * Context: any but hard irq.
+ */
+void iser_device_check_gid(struct iser_conn *conn)
 {
 	const struct ib_gid_attr *attr;
+	bool has_sgid;
 
-	if (READ_ONCE(conn->state) != ISER_CONN_UP || !conn->has_sgid)
-		return false;
+	spin_lock_irq(&conn->state_lock);
+	has_sgid = conn->state == ISER_CONN_UP && conn->has_sgid;
+	spin_unlock_irq(&conn->state_lock);
+	if (!has_sgid)
+		return;
 	attr = rdma_find_gid_by_port(conn->ibdev, &conn->sgid, conn->sgid_type,
 				     conn->port, NULL);
 	if (IS_ERR(attr))
-		return true;
-	rdma_put_gid_attr(attr);
-	return false;
+		iser_conn_fail(conn, "the local address is gone", -EADDRNOTAVAIL);
+	else
+		rdma_put_gid_attr(attr);
 }
 
 static void iser_device_event(struct ib_event_handler *handler, struct ib_event *event)
@@ -129,10 +139,8 @@ static void iser_device_event(struct ib_event_handler *handler, struct ib_event 
 				cancel_delayed_work(&conn->port_down_work);
 			break;
 		case IB_EVENT_GID_CHANGE:
-			if (conn->port == event->element.port_num &&
-			    iser_conn_lost_gid(conn))
-				iser_conn_fail(conn, "the local address is gone",
-					       -EADDRNOTAVAIL);
+			if (conn->port == event->element.port_num)
+				iser_device_check_gid(conn);
 			break;
 		default:
 			break;

@@ -182,7 +182,7 @@ int iser_conn_alloc_mrs(struct iser_conn *conn)
 				return PTR_ERR(mr);
 			conn->ios[i].pi_mr = mr;
 		}
-		if (READ_ONCE(conn->state) != ISER_CONN_UP)
+		if (READ_ONCE(conn->state) != ISER_CONN_UP || READ_ONCE(conn->err))
 			return -ESHUTDOWN;
 	}
 	return 0;

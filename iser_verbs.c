@@ -175,7 +175,7 @@ void iser_conn_fail_port_down(struct iser_conn *conn)
 		return;
 	}
 	spin_lock_irq(&conn->state_lock);
-	if (conn->state == ISER_CONN_UP)
+	if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP)
 		queue_delayed_work(iser_wq, &conn->port_down_work,
 				   msecs_to_jiffies(grace));
 	spin_unlock_irq(&conn->state_lock);
@@ -534,14 +534,16 @@ static void iser_conn_established(struct iser_conn *conn)
 	const struct ib_gid_attr *attr = conn->cm_id->route.addr.dev_addr.sgid_attr;
 
 	conn->established = true;
+	spin_lock_irq(&conn->state_lock);
 	if (attr) {
 		conn->sgid = attr->gid;
 		conn->sgid_type = attr->gid_type;
 		conn->has_sgid = true;
 	}
-	spin_lock_irq(&conn->state_lock);
 	iser_conn_change_state(conn, ISER_CONN_UP);
 	spin_unlock_irq(&conn->state_lock);
+	/* It may have gone while nobody asked for it. */
+	iser_device_check_gid(conn);
 	wake_up_all(&conn->state_wait);
 }
 
@@ -662,9 +664,12 @@ static void iser_conn_setup_work(struct work_struct *work)
 void iser_conn_start_setup(struct iser_conn *conn)
 {
 	spin_lock_irq(&conn->state_lock);
-	if (conn->state == ISER_CONN_UP && !conn->setup_started) {
+	if (!conn->setup_started) {
 		conn->setup_started = true;
-		queue_work(iser_wq, &conn->setup_work);
+		if (conn->state == ISER_CONN_UP && !conn->err)
+			queue_work(iser_wq, &conn->setup_work);
+		else
+			conn->setup_err = -ESHUTDOWN;
 	}
 	spin_unlock_irq(&conn->state_lock);
 }
@@ -849,6 +854,8 @@ void iser_verbs_exit(void)
 {
 	int left;
 
+	/* Who is still to attach may not ask for the client's data any more. */
+	flush_workqueue(iser_wq);
 	iser_device_unregister_client();
 	destroy_workqueue(iser_wq);
 	destroy_workqueue(iser_release_wq);

@@ -77,6 +77,29 @@ static void regions_are_made_for_nobody(struct kunit *test)
 	device_expect_relogin(s);
 }
 
+/* the last Login Request waits for MRs | port error: it waits no longer */
+static void failed_connection_gets_no_regions(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, NULL);
+	unsigned long start = jiffies;
+
+	s->cmds_max = 32;
+	session_connect(s);
+	session_create(s);
+	session_bind(s);
+	bed->hca->slow_verb[FAKE_ALLOC_MR] = 1000;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
+	KUNIT_EXPECT_NE(test, iscsid_login(bed->iscsid, s->sid, true), 0);
+	KUNIT_EXPECT_LE(test, jiffies - start, 3 * HZ);
+	device_disconnect(s);
+	device_stop(s);
+	bed_settle();
+	bed_expect_nothing_left(bed);
+	bed->hca->slow_verb[FAKE_ALLOC_MR] = 0;
+	device_expect_relogin(s);
+}
+
 /* response, whose interrupt is late | ep_disconnect | interrupt | stop */
 static void late_interrupt_completes_nothing(struct kunit *test)
 {
@@ -255,6 +278,7 @@ static void receives_that_are_not_taken_fail_connection(struct kunit *test)
 static struct kunit_case ib_iser_device_cases[] = {
 	KUNIT_CASE(queue_pair_is_made_for_nobody),
 	KUNIT_CASE(regions_are_made_for_nobody),
+	KUNIT_CASE(failed_connection_gets_no_regions),
 	KUNIT_CASE(late_interrupt_completes_nothing),
 	KUNIT_CASE(lost_completions_end_with_the_queue_pair),
 	KUNIT_CASE_PARAM(slow_flush_is_waited_for, device_kind_gen_params),

@@ -191,6 +191,25 @@ static void accept_comes_too_late(struct kunit *test)
 	bed_expect_nothing_left(bed);
 }
 
+/* REQ | the own address goes | REP: nothing will ever come here */
+static void address_that_went_while_connecting_is_missed(struct kunit *test)
+{
+	struct bed *bed = roce_bed(test);
+	struct session *s = roce_connecting(bed);
+
+	KUNIT_ASSERT_EQ(test, 0, fake_net_set_ipv4(bed->hca->netdev, bed->hca->net,
+						   false, 0));
+	bed_settle();
+	fake_cm_reply(s->qp, 0, NULL, 0);
+	bed_settle();
+	KUNIT_EXPECT_LT(test, iscsid_ep_poll(bed->iscsid, s->ep), 0);
+	KUNIT_ASSERT_EQ(test, 0, fake_net_set_ipv4(bed->hca->netdev, bed->hca->net,
+						   false, 1));
+	roce_disconnect(s);
+	bed_settle();
+	bed_expect_nothing_left(bed);
+}
+
 /* REP | the device refuses RTR, or RTS: the far end is told, and iscsid */
 static void queue_pair_that_does_not_come_up(struct kunit *test)
 {
@@ -334,6 +353,7 @@ static struct kunit_case ib_iser_roce_cases[] = {
 	KUNIT_CASE(silent_peer_is_unreachable),
 	KUNIT_CASE(disconnect_while_connecting_does_not_block),
 	KUNIT_CASE(accept_comes_too_late),
+	KUNIT_CASE(address_that_went_while_connecting_is_missed),
 	KUNIT_CASE(queue_pair_that_does_not_come_up),
 	KUNIT_CASE(lost_rtu_is_sent_again),
 	KUNIT_CASE(both_ends_disconnect_at_once),

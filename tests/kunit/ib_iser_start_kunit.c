@@ -99,6 +99,37 @@ static void second_start_changes_nothing(struct kunit *test)
 	start_expect_good_io(s);
 }
 
+/* FirstBurstLength over MaxBurstLength, which libiscsi refuses | other values */
+static void failed_start_is_not_made_good(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, &(struct iscsid_params) {
+		.no_initial_r2t = true, .first_burst = 16384 });
+	struct iscsid *d = bed->iscsid;
+
+	s->cmds_max = 32;
+	session_connect(s);
+	session_create(s);
+	session_bind(s);
+	KUNIT_ASSERT_EQ(test, iscsid_set_params(d, s->sid, &s->params), 0);
+	KUNIT_ASSERT_EQ(test, 0, iscsid_set_param(d, s->sid,
+						  ISCSI_PARAM_MAX_BURST, "8192"));
+	KUNIT_ASSERT_EQ(test, iscsid_login(d, s->sid, true), 0);
+	bed_settle();
+	KUNIT_EXPECT_EQ(test, iscsid_start_conn(d, s->sid), -EINVAL);
+	KUNIT_ASSERT_EQ(test, 0, iscsid_set_param(d, s->sid,
+						  ISCSI_PARAM_MAX_BURST, "262144"));
+	KUNIT_ASSERT_EQ(test, 0, iscsid_set_param(d, s->sid,
+						  ISCSI_PARAM_FIRST_BURST, "262144"));
+	KUNIT_EXPECT_EQ(test, iscsid_start_conn(d, s->sid), -EINVAL);
+	KUNIT_ASSERT_EQ(test, 0, iscsid_set_param(d, s->sid,
+						  ISCSI_PARAM_FIRST_BURST, "16384"));
+	KUNIT_EXPECT_EQ(test, iscsid_start_conn(d, s->sid), 0);
+	bed_settle();
+	session_scan(s);
+	start_expect_good_io(s);
+}
+
 static const struct move_case {
 	const char		*desc;
 	struct fake_hca_config	from, to;
@@ -156,6 +187,7 @@ static void session_moves_to_a_device_that_fits(struct kunit *test)
 static struct kunit_case ib_iser_start_cases[] = {
 	KUNIT_CASE_PARAM(start_takes_what_fits, start_gen_params),
 	KUNIT_CASE(second_start_changes_nothing),
+	KUNIT_CASE(failed_start_is_not_made_good),
 	KUNIT_CASE_PARAM(session_moves_to_a_device_that_fits, move_gen_params),
 	{}
 };
