@@ -35,6 +35,14 @@ void write_file(const fs::path &path, const std::string &content)
 		fail_errno("{}", path.string());
 }
 
+void replace_file(const fs::path &path, const std::string &content)
+{
+	const fs::path unfinished = path.string() + ".unfinished";
+
+	write_file(unfinished, content);
+	fs::rename(unfinished, path);
+}
+
 fs::path cache_directory()
 {
 	const char *cache = std::getenv("XDG_CACHE_HOME");

@@ -10,6 +10,8 @@ namespace lab {
 
 std::string read_file(const std::filesystem::path &path);
 void write_file(const std::filesystem::path &path, const std::string &content);
+// The old content or the new, whatever happens meanwhile.
+void replace_file(const std::filesystem::path &path, const std::string &content);
 
 // Where things are kept that are expensive to make: $XDG_CACHE_HOME/ib_iser.
 std::filesystem::path cache_directory();

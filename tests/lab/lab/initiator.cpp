@@ -129,6 +129,19 @@ Statistics Login::statistics()
 	return statistics;
 }
 
+void start_iscsid(Vm &initiator)
+{
+	if (!eventually([&] { return !initiator.run("pgrep -x iscsid").ok(); }, seconds(10),
+			std::chrono::milliseconds(50)))
+		fail("a killed iscsid does not end");
+	initiator.output("iscsid");
+}
+
+unsigned session_count(Vm &initiator)
+{
+	return std::stoul(initiator.output("ls /sys/class/iscsi_session 2>/dev/null | wc -l"));
+}
+
 Multipath::Multipath(Vm &initiator, const std::string &disk, const std::string &configuration)
 	: initiator_(initiator)
 {
@@ -167,7 +180,7 @@ Multipath::~Multipath()
 		initiator_.run(fmt::format("multipathd disablequeueing map {0}\n"
 					   "multipath -f {0}; multipathd shutdown; multipath -w {0}",
 					   wwid_));
-		eventually([&] { return !initiator_.run("pidof multipathd").ok(); }, seconds(20));
+		eventually([&] { return !initiator_.run("pgrep -x multipathd").ok(); }, seconds(20));
 	} catch (const Error &) {
 		// A lost machine is booted anew.
 	}

@@ -42,7 +42,12 @@ private:
 	std::string target_, portal_;
 };
 
-// multipathd over the plain target's first LUN, whose WWID is made known to it first, as an
+// Waits for a killed one, which is gone when the call into the kernel that it was in has returned.
+void start_iscsid(Vm &initiator);
+// Whoever they belong to, and in whatever state.
+unsigned session_count(Vm &initiator);
+
+// multipathd over this disk's LUN, whose WWID is made known to it first, as an
 // administrator does with `multipath -a`. Without a configuration it has Debian's defaults.
 class Multipath {
 public:

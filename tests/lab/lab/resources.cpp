@@ -18,6 +18,7 @@ Resources resources(Vm &vm)
 			sum[kind] += device.value(kind, 0);
 	}
 	sum["endpoint"] = std::stol(vm.output("ls /sys/class/iscsi_endpoint 2>/dev/null | wc -l"));
+	sum["vmalloc"] = std::stol(vm.output("grep -c '\\[ib_iser\\]' /proc/vmallocinfo || :"));
 	return sum;
 }
 
@@ -34,7 +35,7 @@ std::string more_than(const Resources &before, const Resources &now)
 	return text;
 }
 
-// What is allocated from the kmalloc caches, where sessions, connections, slots and queues live. The
+// The kmalloc caches are where sessions, connections, slots and queues live. The
 // whole slab also counts the machine's processes and kernel threads, which come and go by more than
 // a leak of a page for each login. RCU delays frees: the least of a few readings is what is in use.
 long slab_kib(Vm &vm)

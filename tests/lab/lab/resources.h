@@ -9,13 +9,14 @@
 
 namespace lab {
 
-// RDMA objects by name ("mr", "qp", "pd", "cm_id", "cq") over all devices, and "endpoint".
+// RDMA objects by name ("mr", "qp", "pd", "cm_id", "cq") over all devices, "endpoint", and "vmalloc":
+// areas that our module has allocated, as long as it is loaded.
 using Resources = std::map<std::string, long>;
 
 Resources resources(Vm &vm);
 // "qp 3 (was 2), mr 256 (was 0)": what there is more of, pool CQs not counted. Empty if nothing.
 std::string more_than(const Resources &before, const Resources &now);
-// Unreclaimable slab memory in KiB, after caches were dropped and frees have settled.
+// What is allocated from the kmalloc caches, in KiB, after caches were dropped and frees have settled.
 long slab_kib(Vm &vm);
 
 } // namespace lab

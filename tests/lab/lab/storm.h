@@ -14,6 +14,9 @@
 
 namespace lab {
 
+// What is not done by then hangs. With its machines' boots, a part takes no more than 20 minutes.
+inline constexpr std::chrono::minutes kLongestStorm{18};
+
 struct StormReport {
 	unsigned passes = 0; // of verified I/O
 	Seconds duration{};

@@ -9,8 +9,8 @@
 namespace lab {
 
 static constexpr const char *kEvents =
-	"ep_connect ep_disconnect ep_disconnect_done conn_state conn_fail conn_flushed conn_stop_done "
-	"conn_release device_event";
+	"ep_connect ep_disconnect ep_disconnect_done conn_state conn_fail conn_flushed conn_stop "
+	"conn_stop_done conn_release device_event";
 
 ModuleTrace::ModuleTrace(Lab &lab) : lab_(lab)
 {
@@ -61,7 +61,8 @@ Teardowns ModuleTrace::teardowns()
 {
 	static const std::regex said(R"((\w+) conn=([0-9]+) .*)");
 	struct Life {
-		double disconnect = 0, last_end = 0; // of ep_disconnect or conn_stop
+		double disconnect = 0, stop = 0;
+		double last_end = 0; // of ep_disconnect or conn_stop
 	};
 	std::map<unsigned, Life> lives;
 	Teardowns seen;
@@ -83,7 +84,10 @@ Teardowns ModuleTrace::teardowns()
 			seen.slowest_disconnect =
 				std::max(seen.slowest_disconnect, Seconds(mark.at - life.disconnect));
 			life.last_end = mark.at;
+		} else if (what == "conn_stop") {
+			life.stop = mark.at;
 		} else if (what == "conn_stop_done") {
+			seen.slowest_stop = std::max(seen.slowest_stop, Seconds(mark.at - life.stop));
 			life.last_end = mark.at;
 		} else if (what == "conn_release") {
 			seen.releases++;

@@ -20,6 +20,7 @@ struct Mark {
 struct Teardowns {
 	unsigned disconnects = 0, releases = 0; // how many were seen
 	Seconds slowest_disconnect{};           // ep_disconnect, from entry to exit
+	Seconds slowest_stop{};                 // conn_stop, from entry to exit
 	Seconds slowest_release{};              // from the end of conn_stop, or of ep_disconnect if later
 	unsigned unreleased = 0;                // begun and not released
 	unsigned most_at_once = 0;              // connections between ep_connect and release

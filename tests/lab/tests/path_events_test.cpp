@@ -34,14 +34,13 @@ protected:
 		await_io(initiator(), login_->disk());
 	}
 
-	void TearDown() override
+	void clean_up() override
 	{
 		io_.reset();
 		login_.reset();
 		if (ours())
 			take_down_path();
 		trace_.reset();
-		LabTest::TearDown();
 	}
 
 	virtual void set_up_path() {}
@@ -166,7 +165,7 @@ TEST_F(PathEvents, IscsidIsDead)
 	initiator().set_cable(0, true);
 	initiator().output("iscsid");
 	ASSERT_THAT(order, testing::UnorderedElementsAre("ep_disconnect", "ep_disconnect_done", "conn_flushed",
-							 "conn_stop_done", "conn_release"));
+							 "conn_stop", "conn_stop_done", "conn_release"));
 	EXPECT_EQ(order.front(), "ep_disconnect");
 	// Commands go back to SCSI when the stop is over.
 	EXPECT_LT(std::ranges::find(order, "conn_flushed"), std::ranges::find(order, "conn_stop_done"));

@@ -54,7 +54,10 @@ private:
 	Vm &initiator_;
 };
 
-class LogIn : public LabTest {};
+class LogIn : public LabTest {
+protected:
+	LogIn() : LabTest(minutes(8)) {}
+};
 
 TEST_F(LogIn, TwentyTimesOnBothPathsLeavesNothingBehind)
 {
@@ -109,6 +112,8 @@ TEST_F(LogIn, ToAPortNobodyListensOnFailsAndSaysWhy)
 
 class Chap : public LabTest {
 protected:
+	Chap() : LabTest(minutes(6)) {}
+
 	static Settings one_way(const std::string &password)
 	{
 		return {{"node.session.auth.authmethod", "CHAP"},
@@ -197,12 +202,8 @@ TEST_F(Sessions, EightAtOnceAllServe)
 
 class Unloading : public LabTest {
 protected:
-	void TearDown() override
-	{
-		// The module is back for the next test whatever happened here.
-		initiator().run("modprobe ib_iser");
-		LabTest::TearDown();
-	}
+	// The module is back for the next test whatever happened here.
+	void clean_up() override { initiator().run("modprobe ib_iser"); }
 };
 
 TEST_F(Unloading, IsRefusedWhileLoggedInAndWorksAfterLogout)
@@ -213,7 +214,7 @@ TEST_F(Unloading, IsRefusedWhileLoggedInAndWorksAfterLogout)
 	EXPECT_THAT(initiator().run("sg_inq " + login.disk()), Succeeded());
 	ASSERT_THAT(login.logout(), Succeeded());
 	// udev may still have one of the disks open.
-	EXPECT_TRUE(eventually([&] { return lab().remove_module().ok(); }, seconds(10), seconds(1)));
+	EXPECT_TRUE(eventually([&] { return lab().remove_module().ok(); }, seconds(60), seconds(1)));
 	ASSERT_THAT(initiator().run("modprobe ib_iser"), Succeeded());
 }
 

@@ -55,18 +55,8 @@ void LabTest::SetUp()
 	initiator_console_.emplace(initiator().console());
 	target_console_.emplace(target().console());
 	before_ = resources(initiator());
-	// What waits for a machine ends with MachineLost when the machine is killed.
 	watchdog_ = std::make_unique<Watchdog>(limit_, [this] {
-		std::cout << "lab: test still running after " << limit_.count()
-			  << " s: asking the kernels who is stuck, then killing the machines\n"
-			  << diagnose(lab());
-		for (Vm *vm : {&initiator(), &target()}) {
-			try {
-				vm->quit();
-			} catch (const std::exception &error) {
-				std::cout << "lab: " << error.what() << std::endl;
-			}
-		}
+		give_up(lab(), fmt::format("test still running after {} s", limit_.count()));
 	});
 }
 
@@ -109,6 +99,7 @@ void LabTest::print_consoles()
 void LabTest::TearDown()
 {
 	try {
+		clean_up();
 		if (!boot_afterwards_)
 			look_for_leftovers();
 	} catch (const std::exception &error) {

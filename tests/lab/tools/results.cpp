@@ -41,12 +41,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CaseResult, build_id, rounds, ours, stock)
 
 void store(const std::filesystem::path &file, const CaseResult &result)
 {
-	const std::filesystem::path unfinished = file.string() + ".unfinished";
-
 	std::filesystem::create_directories(file.parent_path());
-	write_file(unfinished,
-		   json(result).dump(1, '\t', false, json::error_handler_t::replace) + "\n");
-	std::filesystem::rename(unfinished, file);
+	replace_file(file, json(result).dump(1, '\t', false, json::error_handler_t::replace) + "\n");
 }
 
 std::optional<CaseResult> load(const std::filesystem::path &file)

@@ -11,6 +11,7 @@
 #include "lab/diagnosis.h"
 #include "lab/files.h"
 #include "lab/lab.h"
+#include "lab/module.h"
 #include "lab/storm.h"
 #include "lab/target.h"
 #include "lab/watchdog.h"
@@ -20,37 +21,19 @@ namespace lab {
 namespace fs = std::filesystem;
 
 static constexpr unsigned kParts = 6;
-static constexpr std::chrono::minutes kLongestPart{20};
-
-// What is stuck is told before the machines are killed, which ends whatever waits for them.
-static Watchdog limit(Lab &lab)
-{
-	return Watchdog(kLongestPart, [&lab] {
-		std::cout << "storm: not over after " << kLongestPart.count() << " minutes\n"
-			  << diagnose(lab) << std::endl;
-		for (Vm *vm : {&lab.initiator(), &lab.target()}) {
-			try {
-				vm->quit();
-			} catch (const std::exception &error) {
-				std::cout << "storm: " << error.what() << std::endl;
-			}
-		}
-	});
-}
 
 PartResult storm_part(const fs::path &directory, const std::string &suite, std::uint32_t seed,
 		      const StormCounts &counts, const Progress &progress)
 {
 	Lab lab({directory, suite, Process::Lifetime::owned, progress});
+	const Watchdog watchdog(kLongestStorm, [&lab] {
+		give_up(lab, fmt::format("not over after {} minutes", kLongestStorm.count()));
+	});
 
 	set_up_lio(lab.target());
 	lab.insert(ModuleKind::ours);
 	ConsoleWatch initiator(lab.initiator().console()), target(lab.target().console());
-	const StormReport report = [&] {
-		const Watchdog watchdog = limit(lab);
-
-		return weather_storm(lab, seed, counts, progress);
-	}();
+	const StormReport report = weather_storm(lab, seed, counts, progress);
 	PartResult result{report.held(), fmt::format("seed {}: {}", seed, report.story())};
 
 	progress(result.story);
@@ -65,25 +48,31 @@ PartResult storm_part(const fs::path &directory, const std::string &suite, std::
 	return result;
 }
 
-// {"seed": of the first part, "parts": how the parts that passed went}
-static nlohmann::json begun_or_new(const fs::path &file)
+// {"of": module and machines, "seed": of the first part, "parts": how the parts that passed went}
+static nlohmann::json begun_or_new(const fs::path &file, const std::string &of)
 {
-	if (fs::exists(file))
-		return nlohmann::json::parse(read_file(file));
-	return {{"seed", std::random_device{}()}, {"parts", nlohmann::json::array()}};
+	if (fs::exists(file)) {
+		nlohmann::json begun = nlohmann::json::parse(read_file(file));
+
+		if (begun.value("of", "") == of)
+			return begun;
+	}
+	return {{"of", of}, {"seed", std::random_device{}()}, {"parts", nlohmann::json::array()}};
 }
 
 bool storm(const fs::path &directory, const std::string &suite, const Progress &progress)
 {
 	const fs::path file = directory / "done.json";
-	nlohmann::json done = begun_or_new(file);
+	const ModuleBuild build = build_module(Image::provide(suite, progress), "W=1");
+	build.result.checked();
+	nlohmann::json done = begun_or_new(file, suite + " " + build.build_id);
 
 	fs::create_directories(directory);
 	while (done["parts"].size() < kParts) {
 		const unsigned part = done["parts"].size() + 1;
 		const std::uint32_t seed = done["seed"].get<std::uint32_t>() + part - 1;
 
-		write_file(file, done.dump());
+		replace_file(file, done.dump());
 		progress(fmt::format("part {} of {}", part, kParts));
 		const PartResult result = storm_part(directory / fmt::format("part-{}", part), suite, seed,
 						     kStormPart, progress);
