@@ -95,7 +95,7 @@ int main(int argc, char **argv)
 	CLI::App app("Static checks of the module");
 
 	testing::InitGoogleTest(&argc, argv);
-	app.add_option("--suite", lab::suite, "trixie, trixie-backports or bookworm");
+	app.add_option("--suite", lab::suite, "trixie or trixie-backports");
 	CLI11_PARSE(app, argc, argv);
 	return RUN_ALL_TESTS();
 }

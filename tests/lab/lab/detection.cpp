@@ -41,18 +41,20 @@ static Detection pull(Lab &lab, ModuleTrace &trace)
 	trace.begin();
 	const double begin = clock_of(initiator);
 
-	fault.begin(lab, Path::A);
-	eventually(
-		[&] {
-			const std::vector<Mark> marks = trace.marks();
-			const Mark *failure = first_failure(marks, target_address(Path::A), begin);
+	{
+		const Faulty faulty(lab, fault, Path::A);
 
-			if (failure)
-				detection = {Seconds(failure->at - begin), cause_of(*failure)};
-			return failure;
-		},
-		minutes(2), seconds(1));
-	fault.end(lab, Path::A);
+		eventually(
+			[&] {
+				const std::vector<Mark> marks = trace.marks();
+				const Mark *failure = first_failure(marks, target_address(Path::A), begin);
+
+				if (failure)
+					detection = {Seconds(failure->at - begin), cause_of(*failure)};
+				return failure;
+			},
+			minutes(2), seconds(1));
+	}
 	io.finish();
 	return detection;
 }

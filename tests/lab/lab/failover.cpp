@@ -14,28 +14,6 @@ using std::chrono::seconds;
 
 static constexpr seconds kComeBack{60}, kAround{3};
 
-// Ends the fault whatever happens.
-class Faulty {
-public:
-	Faulty(Lab &lab, const Fault &fault, Path path) : lab_(lab), fault_(fault), path_(path)
-	{
-		fault.begin(lab, path);
-	}
-	~Faulty()
-	{
-		try {
-			fault_.end(lab_, path_);
-		} catch (const Error &) {
-			// A lost machine is booted anew, with its cables.
-		}
-	}
-
-private:
-	Lab &lab_;
-	const Fault &fault_;
-	Path path_;
-};
-
 static FailoverRound run_round(Lab &lab, ModuleTrace &trace, Multipath &multipath, const Fault &fault,
 			       Path path)
 {

@@ -5,9 +5,31 @@
 
 #include <fmt/format.h>
 
+#include "lab/error.h"
+#include "lab/initiator.h"
+
 namespace lab {
 
 using std::chrono::seconds;
+
+Faulty::Faulty(Lab &lab, const Fault &fault, Path path) : lab_(lab), fault_(fault), path_(path)
+{
+	try {
+		fault.begin(lab, path);
+	} catch (const Error &) {
+		end();
+		throw;
+	}
+}
+
+void Faulty::end() noexcept
+{
+	try {
+		fault_.end(lab_, path_);
+	} catch (const Error &) {
+		// A lost machine is booted anew, with its cables.
+	}
+}
 
 static void set_cable(Vm &vm, Path path, bool plugged)
 {
@@ -38,7 +60,7 @@ Fault cable_at_target_without_iscsid()
 		[](Lab &lab, Path path) {
 			set_cable(lab.target(path), path, true);
 			std::this_thread::sleep_for(seconds(3));
-			lab.initiator().output("pgrep -x iscsid || iscsid");
+			start_iscsid(lab.initiator());
 		}};
 }
 

@@ -17,6 +17,20 @@ struct Fault {
 	std::chrono::seconds mending{0}; // how long the end takes
 };
 
+// It lasts as long as this does, however that ends.
+class Faulty {
+public:
+	Faulty(Lab &lab, const Fault &fault, Path path);
+	~Faulty() { end(); }
+
+private:
+	void end() noexcept;
+
+	Lab &lab_;
+	const Fault &fault_;
+	Path path_;
+};
+
 Fault cable_at_initiator();
 Fault cable_at_target();
 // iscsid is killed first, and started again a while after the cable is plugged in.

@@ -13,7 +13,7 @@ using Progress = std::function<void(const std::string &)>;
 
 class Image {
 public:
-	// suite: trixie (kernel 6.12), bookworm (6.1), trixie-backports (the newest) or
+	// suite: trixie (kernel 6.12), trixie-backports (the newest) or
 	// trixie-checked (6.12 with KASAN, lockdep, kmemleak: guest/checked-config).
 	static Image provide(const std::string &suite, const Progress &progress);
 

@@ -227,7 +227,7 @@ void Lab::unload()
 {
 	CommandResult result;
 
-	eventually([&] { return (result = remove_module()).ok(); }, std::chrono::seconds(10));
+	eventually([&] { return (result = remove_module()).ok(); }, std::chrono::seconds(60));
 	result.checked();
 }
 

@@ -208,7 +208,7 @@ modprobe -a ib_uverbs rdma_ucm
 truncate -s 128M /dev/shm/tgt.img
 rm -rf /var/run/tgtd
 tgtd --iscsi portal=0.0.0.0:3271 --iser pool_sz_mb=128
-sleep 1
+for i in $(seq 100); do tgtadm --mode target --op show && break; sleep 0.2; done
 admin="tgtadm --lld iser --mode target --tid 1"
 $admin --op new -T {}
 tgtadm --lld iser --mode logicalunit --op new --tid 1 --lun 1 -b /dev/shm/tgt.img
@@ -221,7 +221,7 @@ TgtInsteadOfLio::~TgtInsteadOfLio()
 {
 	try {
 		// tgtd does not listen to anything milder.
-		target_.run("kill -9 $(pidof tgtd); rm -f /dev/shm/tgt.img; sleep 1\n" +
+		target_.run("pkill -9 -x tgtd; rm -f /dev/shm/tgt.img; sleep 1\n" +
 			    lio_portals(true));
 	} catch (const Error &) {
 		// A lost machine is booted anew.

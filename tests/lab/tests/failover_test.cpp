@@ -29,7 +29,7 @@ TEST_F(Failover, IoGoesOnWhenTheCableIsPulledAndBothPathsComeBack)
 		return; // shown, not judged
 	EXPECT_EQ(report.rounds.size(), kRounds);
 	for (const FailoverRound &round : report.rounds) {
-		EXPECT_LT(round.gap_at_fault, seconds(10));
+		EXPECT_LT(round.gap(), seconds(10));
 		EXPECT_TRUE(round.recovered);
 	}
 	EXPECT_TRUE(report.io_verified) << report.io_story;

@@ -28,10 +28,11 @@ TEST_P(Reset, UnderLoadCostsNoData)
 	for (int i = 0; i < 5; i++) {
 		SCOPED_TRACE(testing::Message() << "reset " << i + 1 << " of 5");
 		std::this_thread::sleep_for(std::chrono::milliseconds(500));
+		const ConsoleWatch console(initiator().console());
 		if (reset())
 			continue;
 		// LIO answers a command after the reset that has ended it (NOTES.md): the connection fails.
-		EXPECT_THAT(initiator_console_->text(),
+		EXPECT_THAT(console.text(),
 			    HasSubstr("a response invalidated an rkey that is not its command's"));
 		EXPECT_TRUE(eventually(reset, seconds(30), seconds(1)));
 	}
@@ -143,7 +144,7 @@ TEST_F(TimedOut, ConnectionsDieUnderLoadWhileAbortsAreOut)
 				       seconds(1)))
 			<< "I/O does not go on";
 	}
-	EXPECT_GT(io.finish(), 0u);
+	io.finish();
 }
 
 } // namespace lab

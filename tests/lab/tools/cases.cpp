@@ -23,6 +23,13 @@ static Case one_path(const std::string &name, const Fault &fault, const Tuning &
 		}};
 }
 
+// Tuned, either module has failed over long before.
+static Fault for_ten_seconds(Fault fault)
+{
+	fault.lasts = std::chrono::seconds(10);
+	return fault;
+}
+
 static FailoverReport run_crowd(Lab &lab, unsigned rounds, const Progress &progress)
 {
 	set_up_crowd(lab.target(), kCrowd);
@@ -35,9 +42,10 @@ static std::vector<Case> make_cases()
 	const auto seconds = [](double bound) { return Bound{Bound::Kind::seconds, bound}; };
 
 	return {
-		one_path("initiator-tuned", cable_at_initiator(), tuned(), seconds(0.5)),
-		one_path("target-tuned", cable_at_target(), tuned(), seconds(1)),
-		one_path("no-iscsid-tuned", cable_at_target_without_iscsid(), tuned(), seconds(1)),
+		one_path("initiator-tuned", for_ten_seconds(cable_at_initiator()), tuned(), seconds(0.5)),
+		one_path("target-tuned", for_ten_seconds(cable_at_target()), tuned(), seconds(1)),
+		one_path("no-iscsid-tuned", for_ten_seconds(cable_at_target_without_iscsid()), tuned(),
+			 seconds(1)),
 		one_path("initiator-defaults", cable_at_initiator(), {}, seconds(6)),
 		one_path("target-ack-timeout", cable_at_target(), ack_timeout, seconds(7)),
 		one_path("target-defaults", cable_at_target(), {}, {Bound::Kind::stock}),

@@ -109,8 +109,7 @@ static std::string figure(const FailoverReport &report)
 	return text + (report.complaints.empty() ? "" : ", complaints");
 }
 
-// Says how it is read, too.
-static std::string table(const std::vector<std::pair<const Case *, std::optional<CaseResult>>> &results,
+static std::string table(const std::vector<std::pair<const Case *, CaseResult>> &results,
 			 unsigned rounds, int &missed)
 {
 	std::string text = fmt::format("The longest wait for I/O at the fault / from its end on, the worst of at "
@@ -119,24 +118,29 @@ static std::string table(const std::vector<std::pair<const Case *, std::optional
 				       rounds);
 
 	for (const auto &[fault, result] : results) {
-		std::string verdict = "not measured", ours = "-", stock = "-";
+		const std::string verdict = broken(fault->bound, result.ours, result.stock);
 
-		if (result) {
-			ours = figure(result->ours);
-			stock = figure(result->stock);
-			verdict = broken(fault->bound, result->ours, result->stock);
-		}
 		missed += !verdict.empty();
-		text += fmt::format("| {} ({}) | {} | {} | {} | {} |\n", fault->what, fault->name, stock, ours,
-				    fault->bound.text(), verdict.empty() ? "yes" : "NO: " + verdict);
+		text += fmt::format("| {} ({}) | {} | {} | {} | {} |\n", fault->what, fault->name,
+				    figure(result.stock), figure(result.ours), fault->bound.text(),
+				    verdict.empty() ? "yes" : "NO: " + verdict);
 	}
 	return text;
+}
+
+static void keep(const std::filesystem::path &results, const Case &fault, const CaseResult &result)
+{
+	store(results / (fault.name + ".json"), result);
+	if (worst(result.ours) && worst(result.stock))
+		write_file(results / (fault.name + ".svg"),
+			   draw(fmt::format("{} ({})", fault.what, fault.name), *worst(result.ours),
+				*worst(result.stock)));
 }
 
 int compare_failovers(const ComparisonOptions &options, const Progress &progress)
 {
 	const ModuleBuild build = build_module(Image::provide(options.suite, progress), "W=1");
-	std::vector<std::pair<const Case *, std::optional<CaseResult>>> results;
+	std::vector<std::pair<const Case *, CaseResult>> results;
 	Machines machines(options, progress);
 	int missed = 0;
 
@@ -147,26 +151,24 @@ int compare_failovers(const ComparisonOptions &options, const Progress &progress
 			fail("no such case: {}", name);
 	}
 	for (const Case &fault : failover_cases()) {
-		const std::filesystem::path file = options.results / (fault.name + ".json");
 		const bool named = std::ranges::find(options.cases, fault.name) != options.cases.end();
-		std::optional<CaseResult> result = load(file);
+		std::optional<CaseResult> result = load(options.results / (fault.name + ".json"));
 
-		if (result && (result->build_id != build.build_id || result->rounds < options.rounds))
+		if (!options.cases.empty() && !named)
+			continue;
+		if (result && result->build_id != build.build_id)
 			result.reset();
-		if (named || (options.cases.empty() && !result)) {
+		const bool kept = result && result->rounds > options.rounds;
+		if (named || !result || result->rounds < options.rounds) {
 			result = measure(machines, fault, options.rounds, build.build_id, progress);
-			store(file, *result);
-			if (worst(result->ours) && worst(result->stock))
-				write_file(options.results / (fault.name + ".svg"),
-					   draw(fmt::format("{} ({})", fault.what, fault.name),
-						*worst(result->ours), *worst(result->stock)));
+			if (!kept)
+				keep(options.results, fault, *result);
 		}
-		results.emplace_back(&fault, std::move(result));
+		results.emplace_back(&fault, std::move(*result));
 	}
 	for (const auto &[fault, result] : results) {
-		if (result)
-			std::cout << fmt::format("{}, ours:\n{}{}, stock:\n{}", fault->name,
-						 result->ours.story(), fault->name, result->stock.story());
+		std::cout << fmt::format("{}, ours:\n{}{}, stock:\n{}", fault->name, result.ours.story(),
+					 fault->name, result.stock.story());
 	}
 	std::cout << "\n" << table(results, options.rounds, missed) << "\nResults and pictures: "
 		  << options.results.string() << std::endl;

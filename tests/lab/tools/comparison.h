@@ -14,12 +14,12 @@ struct ComparisonOptions {
 	std::filesystem::path machines; // their directories
 	std::filesystem::path results;  // JSON files and pictures, kept from run to run
 	unsigned rounds;
-	std::vector<std::string> cases; // these, if there are any: otherwise what has no result yet
+	std::vector<std::string> cases; // these anew, if there are any: else what has no result yet
 };
 
 // `make failover`: each way in which a path dies, with both modules in the same machines, a picture
-// for each, then a table of all results there are of the checkout's module against the bounds that it
-// has to keep. Returns the exit status: zero if every case was measured and every bound kept.
+// for each, then a table of the results against the bounds that they have to keep. Returns the exit
+// status: zero if every bound is kept.
 int compare_failovers(const ComparisonOptions &options, const Progress &progress);
 
 } // namespace lab

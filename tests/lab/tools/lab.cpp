@@ -21,7 +21,7 @@ namespace {
 using namespace lab;
 
 constexpr const char *kSuites =
-	"trixie, trixie-backports, bookworm, or trixie-checked: a kernel that checks memory and locks";
+	"trixie, trixie-backports, or trixie-checked: a kernel that checks memory and locks";
 
 struct Options {
 	std::filesystem::path directory = LAB_RUN_DIR "/by-hand";
@@ -136,8 +136,7 @@ int run_silence(const Options &options)
 
 	lab.set_up_targets();
 	lab.insert(ModuleKind::ours);
-	std::cout << silence_table(lab, options.rounds, say);
-	return 0;
+	return measure_silence(lab, options.rounds, say);
 }
 
 int run_storm(const Options &options)
@@ -165,7 +164,7 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	app.require_subcommand(1);
-	app.add_option("--dir", options.directory, "run directory (sockets, logs)");
+	app.add_option("--dir", options.directory, "of the machines that \"up\" boots (sockets, logs)");
 
 	CLI::App *command = app.add_subcommand("up", "boot both machines and set the targets up");
 	command->add_option("--module", options.module, "ours, stock or none");
@@ -215,14 +214,16 @@ int main(int argc, char **argv)
 	command = app.add_subcommand("ack-timeout", "how long a silent peer goes unnoticed, by ack_timeout");
 	command->add_option("--rounds", options.rounds, "of each value")->check(CLI::PositiveNumber);
 	command->callback([&] { status = run_silence(options); });
+
 	command = app.add_subcommand("storm", "every fault over and over; goes on where it was interrupted");
 	command->add_option("--suite", options.suite, kSuites);
-	command->add_option("--seed", options.seed, "replay the part of this seed, with as many");
-	command->add_option("--flaps", options.counts.flaps);
-	command->add_option("--kills", options.counts.kills);
-	command->add_option("--removals", options.counts.removals);
-	command->add_option("--unloads", options.counts.unloads);
-	command->add_option("--restarts", options.counts.restarts);
+	CLI::Option *seed = command->add_option("--seed", options.seed, "replay the part of this seed");
+	for (auto [name, count] : {std::pair("--flaps", &options.counts.flaps),
+				   std::pair("--kills", &options.counts.kills),
+				   std::pair("--removals", &options.counts.removals),
+				   std::pair("--unloads", &options.counts.unloads),
+				   std::pair("--restarts", &options.counts.restarts)})
+		command->add_option(name, *count, "instead of a part's")->needs(seed);
 	command->callback([&] { status = run_storm(options); });
 
 	try {
