@@ -227,7 +227,7 @@ struct iser_conn {
 	u32			cq_entries;	/* M: taken from the pool's CQ */
 	u32			port;		/* I: of the device */
 	char			device_name[IB_DEVICE_NAME_MAX]; /* I: for messages */
-	bool			has_sgid;	/* I: when established, as the next two */
+	bool			has_sgid;	/* I: from UP on, as the next two */
 	union ib_gid		sgid;		/* I */
 	enum ib_gid_type	sgid_type;	/* I */
 

@@ -535,7 +535,8 @@ static void iser_conn_established(struct iser_conn *conn)
 
 	conn->established = true;
 	spin_lock_irq(&conn->state_lock);
-	if (attr) {
+	/* Only RoCE's come and go; others leave the cache to be written anew. */
+	if (attr && rdma_protocol_roce(conn->ibdev, conn->port)) {
 		conn->sgid = attr->gid;
 		conn->sgid_type = attr->gid_type;
 		conn->has_sgid = true;
@@ -664,12 +665,9 @@ static void iser_conn_setup_work(struct work_struct *work)
 void iser_conn_start_setup(struct iser_conn *conn)
 {
 	spin_lock_irq(&conn->state_lock);
-	if (!conn->setup_started) {
+	if (conn->state == ISER_CONN_UP && !conn->err && !conn->setup_started) {
 		conn->setup_started = true;
-		if (conn->state == ISER_CONN_UP && !conn->err)
-			queue_work(iser_wq, &conn->setup_work);
-		else
-			conn->setup_err = -ESHUTDOWN;
+		queue_work(iser_wq, &conn->setup_work);
 	}
 	spin_unlock_irq(&conn->state_lock);
 }
