@@ -200,10 +200,7 @@ void Lab::insert(ModuleKind kind)
 		const ModuleBuild build = build_module(image_, "W=1");
 		build.result.checked();
 		build_id_ = build.build_id;
-		initiator_->put(run_process({"xz", "--check=crc32", "--lzma2=dict=1MiB", "-c", build.file})
-					.checked()
-					.out,
-				directory + "/" + kModuleName);
+		initiator_->put(build.compressed, directory + "/" + kModuleName);
 	}
 	progress_(fmt::format("loading ib_iser ({})", to_string(kind)));
 	initiator_->output("modprobe ib_iser");

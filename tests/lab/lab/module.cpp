@@ -65,12 +65,14 @@ ModuleBuild build_module(const Image &image, const std::string &arguments)
 						image.release(), kBuildDirectory, arguments)});
 	if (!build.result.ok())
 		return build;
-	build.file = directory / "ib_iser.ko";
-	run_process({"strip", "--strip-debug", build.file}).checked();
-	const std::string notes = run_process({"readelf", "-n", build.file}).checked().out;
+	const fs::path file = directory / "ib_iser.ko";
+	run_process({"strip", "--strip-debug", file}).checked();
+	build.compressed =
+		run_process({"xz", "--check=crc32", "--lzma2=dict=1MiB", "-c", file}).checked().out;
+	const std::string notes = run_process({"readelf", "-n", file}).checked().out;
 	const auto at = notes.find(kBuildId);
 	if (at == std::string::npos)
-		fail("{} has no build id", build.file.string());
+		fail("{} has no build id", file.string());
 	build.build_id = trimmed(notes.substr(at + std::strlen(kBuildId), 41));
 	return build;
 }
