@@ -44,8 +44,9 @@ static std::vector<Case> make_cases()
 	return {
 		one_path("initiator-tuned", for_ten_seconds(cable_at_initiator()), tuned(), seconds(0.5)),
 		one_path("target-tuned", for_ten_seconds(cable_at_target()), tuned(), seconds(1)),
+		// A restarted iscsid reconnects each session, the one that works as well (NOTES.md).
 		one_path("no-iscsid-tuned", for_ten_seconds(cable_at_target_without_iscsid()), tuned(),
-			 seconds(1)),
+			 {Bound::Kind::seconds_at_fault, 1}),
 		one_path("initiator-defaults", cable_at_initiator(), {}, seconds(6)),
 		one_path("target-ack-timeout", cable_at_target(), ack_timeout, seconds(7)),
 		one_path("target-defaults", cable_at_target(), {}, {Bound::Kind::stock}),
@@ -69,6 +70,8 @@ std::string Bound::text() const
 	switch (kind) {
 	case Kind::seconds:
 		return fmt::format("{:.1f} s", seconds);
+	case Kind::seconds_at_fault:
+		return fmt::format("{:.1f} s / -", seconds);
 	case Kind::stock:
 		return "as stock";
 	case Kind::twice_before:
@@ -84,6 +87,8 @@ static bool within(const Bound &bound, const FailoverRound &round, const Failove
 	switch (bound.kind) {
 	case Bound::Kind::seconds:
 		return round.gap().count() < bound.seconds;
+	case Bound::Kind::seconds_at_fault:
+		return round.gap_at_fault.count() < bound.seconds;
 	case Bound::Kind::stock:
 		return round.gap().count() < stock.longest_gap().count() + kTimers;
 	case Bound::Kind::twice_before:

@@ -16,6 +16,7 @@ namespace lab {
 struct Bound {
 	enum class Kind {
 		seconds,
+		seconds_at_fault, // what comes with its end is iscsid's doing
 		stock,        // no longer than the distribution's, whatever that is
 		twice_before, // twice the longest gap before the fault
 		recovery,     // any length
