@@ -54,18 +54,26 @@ static void queue_pair_is_made_for_nobody(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bed->hca->n_connects, 0);
 }
 
-/* login, the MRs take a second each | ep_disconnect: the rest is not made */
-static void regions_are_made_for_nobody(struct kunit *test)
+/* Bound; its 32 MRs will take a second each. */
+static struct session *device_slow_session(struct bed *bed)
 {
-	struct bed *bed = bed_create(test, NULL);
 	struct session *s = bed_session(bed, NULL);
-	unsigned long start = jiffies;
 
 	s->cmds_max = 32;
 	session_connect(s);
 	session_create(s);
 	session_bind(s);
 	bed->hca->slow_verb[FAKE_ALLOC_MR] = 1000;
+	return s;
+}
+
+/* login, the MRs take a second each | ep_disconnect: the rest is not made */
+static void regions_are_made_for_nobody(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = device_slow_session(bed);
+	unsigned long start = jiffies;
+
 	KUNIT_EXPECT_EQ(test, iscsid_login(bed->iscsid, s->sid, false), 0);
 	msleep(2500);
 	device_disconnect(s);
@@ -81,14 +89,9 @@ static void regions_are_made_for_nobody(struct kunit *test)
 static void failed_connection_gets_no_regions(struct kunit *test)
 {
 	struct bed *bed = bed_create(test, NULL);
-	struct session *s = bed_session(bed, NULL);
+	struct session *s = device_slow_session(bed);
 	unsigned long start = jiffies;
 
-	s->cmds_max = 32;
-	session_connect(s);
-	session_create(s);
-	session_bind(s);
-	bed->hca->slow_verb[FAKE_ALLOC_MR] = 1000;
 	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
 	KUNIT_EXPECT_NE(test, iscsid_login(bed->iscsid, s->sid, true), 0);
 	KUNIT_EXPECT_LE(test, jiffies - start, 3 * HZ);
