@@ -518,7 +518,7 @@ static int iser_start_dataouts(struct iser_conn *conn, struct iscsi_conn *iscsi_
 	}
 	/* No more can be under way than all tasks may send, and the queue may hold. */
 	count = roundup_pow_of_two(min(count * session->cmds_max, conn->sq_size));
-	/* A start that has failed is not made good with other values. */
+	/* That of a former start stays as it is: headers in it may be under way. */
 	if (conn->dataout_hdrs)
 		return count > conn->num_dataouts ? -EINVAL : 0;
 	return iser_conn_alloc_dataouts(conn, count);

@@ -117,6 +117,29 @@ static void grace_is_for_connections_that_are_up(struct kunit *test)
 	event_expect_good_io(s);
 }
 
+/* REQ | port error | the grace is over, and nobody has answered */
+static void grace_ends_a_connect(struct kunit *test)
+{
+	struct bed *bed = event_grace_bed(test);
+	struct session *s = bed_session(bed, NULL);
+	struct sockaddr_storage addr;
+
+	bed->hca->hold_connects = true;
+	fake_net_portal(&addr, bed->hca->net, false);
+	KUNIT_ASSERT_EQ(test, iscsid_ep_connect(bed->iscsid, &addr, &s->ep), 0);
+	bed_settle();
+	bed->hca->port_down = true;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
+	bed_settle();
+	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), 0);
+	msleep(1500);
+	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), -ENETDOWN);
+	iscsid_ep_disconnect(bed->iscsid, s->ep);
+	s->ep = 0;
+	bed_settle();
+	bed_expect_nothing_left(bed);
+}
+
 /* port error | ep_disconnect, stop, all is freed | the grace would be over */
 static void grace_ends_with_its_connection(struct kunit *test)
 {
@@ -160,6 +183,7 @@ static struct kunit_case ib_iser_event_cases[] = {
 	KUNIT_CASE(grace_is_of_one_port),
 	KUNIT_CASE(port_is_asked_when_the_grace_is_over),
 	KUNIT_CASE(grace_is_for_connections_that_are_up),
+	KUNIT_CASE(grace_ends_a_connect),
 	KUNIT_CASE(grace_ends_with_its_connection),
 	KUNIT_CASE(unfit_device_goes_away),
 	{}
