@@ -426,7 +426,13 @@ static int iser_bind_conn(struct iscsi_cls_session *cls_session,
 		goto out_put_conn;
 	}
 	/* Still coupled: its last connection has not been stopped. */
-	err = binding->conn ? -EBUSY : iser_bind_slots(conn, iscsi_conn);
+	if (binding->conn)
+		err = -EBUSY;
+	/* A session has one connection: commands would go to this one unprepared. */
+	else if (session->leadconn && session->leadconn != iscsi_conn)
+		err = -EINVAL;
+	else
+		err = iser_bind_slots(conn, iscsi_conn);
 	if (err)
 		goto out_put_conn;
 	err = iscsi_conn_bind(cls_session, cls_conn, is_leading);

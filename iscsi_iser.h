@@ -253,6 +253,8 @@ struct iser_conn {
 	struct ib_recv_wr	*rx_repost;	/* C: chain not yet posted */
 	u32			rx_repost_count; /* C */
 	u32			rx_count;	/* M: receives made so far */
+	u32			rx_posted;	/* S: how often receives were posted so far */
+	u32			rx_done;	/* C: and given back */
 	struct {
 		u8		*addr;
 		u64		dma;

@@ -58,10 +58,9 @@ int iser_alloc_pdu(struct iscsi_task *task, u8 opcode)
 
 	if (unlikely(!conn))
 		return -ENOMEM;
-	if (unlikely(task->conn->session->discovery_sess) &&
-	    opcode == ISCSI_OP_SCSI_CMD)
-		return -EOPNOTSUPP;
 	io = &conn->ios[task->itt];
+	if (unlikely(!io->mr) && opcode == ISCSI_OP_SCSI_CMD)
+		return -EOPNOTSUPP;
 	io->task = task;
 	((struct iser_task *)task->dd_data)->io = io;
 	task->hdr = &io->hdr->bhs;
@@ -428,18 +427,9 @@ static const char *iser_handle_control(struct iser_rx *rx, struct ib_wc *wc)
 	}
 }
 
-/**
- * iser_recv_done - a receive has completed
- * @cq: the connection's
- * @wc: the completion
- *
- * From TERMINATING on nothing reaches libiscsi and nothing is reposted.
- *
- * Context: softirq, BH off.
- */
-void iser_recv_done(struct ib_cq *cq, struct ib_wc *wc)
+/* From TERMINATING on nothing reaches libiscsi and nothing is reposted. */
+static void iser_rx_handle(struct iser_rx *rx, struct ib_wc *wc)
 {
-	struct iser_rx *rx = container_of(wc->wr_cqe, struct iser_rx, cqe);
 	struct iser_conn *conn = rx->conn;
 	const char *wrong;
 
@@ -473,6 +463,23 @@ void iser_recv_done(struct ib_cq *cq, struct ib_wc *wc)
 		iser_rx_repost(rx);
 	else
 		iser_conn_fail(conn, wrong, -EPROTO);
+}
+
+/**
+ * iser_recv_done - a receive has completed
+ * @cq: the connection's
+ * @wc: the completion
+ *
+ * Context: softirq, BH off.
+ */
+void iser_recv_done(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct iser_rx *rx = container_of(wc->wr_cqe, struct iser_rx, cqe);
+	struct iser_conn *conn = rx->conn;
+
+	iser_rx_handle(rx, wc);
+	/* The last look at it: who sees this may free the receive. */
+	smp_store_release(&conn->rx_done, conn->rx_done + 1);
 }
 
 static void iser_control_done(struct ib_cq *cq, struct ib_wc *wc)

@@ -273,12 +273,18 @@ void iser_conn_shutdown(struct iser_conn *conn)
 	cancel_work_sync(&conn->fail_work);
 }
 
-/* Has the HCA given back all that was posted? */
+/*
+ * Has the HCA given back all that was posted? A drain does not say whether it
+ * could wait: there are devices that take no work request any more in ERR.
+ */
 static bool iser_conn_is_drained(struct iser_conn *conn)
 {
 	int owned;
 	u32 i;
 
+	/* Pairs with smp_store_release() in iser_recv_done(). */
+	if (smp_load_acquire(&conn->rx_done) != conn->rx_posted)
+		return false;
 	for (i = 0; i < conn->num_ios; i++) {
 		owned = atomic_read(&conn->ios[i].hca);
 		if (!(owned & ISER_IO_PART) && (owned & (ISER_IO_SEND | ISER_IO_INV)))
@@ -416,12 +422,16 @@ static void iser_conn_release_work(struct work_struct *work)
  */
 int iser_conn_post_recvs(struct iser_conn *conn, struct ib_recv_wr *wrs)
 {
+	const struct ib_recv_wr *wr, *bad = NULL;
 	int err = -ESHUTDOWN;
 	unsigned long flags;
 
 	spin_lock_irqsave(&conn->state_lock, flags);
-	if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP)
-		err = ib_post_recv(conn->qp, wrs, NULL);
+	if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP) {
+		err = ib_post_recv(conn->qp, wrs, &bad);
+		for (wr = wrs; wr && !(err && wr == bad); wr = wr->next)
+			conn->rx_posted++;
+	}
 	spin_unlock_irqrestore(&conn->state_lock, flags);
 	return err;
 }

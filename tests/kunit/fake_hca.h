@@ -121,7 +121,7 @@ struct fake_qp {
 	enum ib_qp_state	state;
 	struct ib_qp_cap	cap;
 	struct list_head	sq, rq, inbox;
-	struct list_head	lost;		/* see fake_qp_lose() */
+	struct list_head	lost, lost_recvs; /* see fake_qp_lose() */
 	unsigned int		sq_used, rq_used, inbox_len;
 	refcount_t		ref;		/* see fake_qp_get() */
 	struct completion	unreferenced;
@@ -249,6 +249,7 @@ void fake_qp_run(struct fake_qp *qp);
 bool fake_qp_complete(struct fake_qp *qp, enum ib_wc_status status);
 unsigned int fake_qp_complete_all(struct fake_qp *qp);
 void fake_qp_lose(struct fake_qp *qp);
+void fake_qp_lose_recvs(struct fake_qp *qp);
 
 /* fake_recv.c */
 int fake_qp_deliver(struct fake_qp *qp, const void *data, u32 len, u32 inv_key);

@@ -212,6 +212,7 @@ static int fake_create_qp(struct ib_qp *ib, struct ib_qp_init_attr *init,
 	qp->state = IB_QPS_RESET;
 	INIT_LIST_HEAD(&qp->sq);
 	INIT_LIST_HEAD(&qp->lost);
+	INIT_LIST_HEAD(&qp->lost_recvs);
 	INIT_LIST_HEAD(&qp->rq);
 	INIT_LIST_HEAD(&qp->inbox);
 	INIT_LIST_HEAD(&qp->node);
@@ -238,6 +239,7 @@ static void fake_qp_forget(struct fake_qp *qp)
 	struct fake_wr *wr, *next_wr;
 
 	list_splice(&qp->lost, &qp->sq);
+	list_splice(&qp->lost_recvs, &qp->rq);
 	list_for_each_entry_safe(recv, next_recv, &qp->rq, node)
 		kfree(recv);
 	list_for_each_entry_safe(wr, next_wr, &qp->sq, node)

@@ -267,8 +267,8 @@ unsigned int fake_qp_complete_all(struct fake_qp *qp)
 }
 
 /*
- * A broken device: of what is in the send queue, no completion will ever come. It
- * is outstanding as long as there is the queue pair.
+ * A broken device: of what is in a queue, no completion will ever come. It is
+ * outstanding as long as there is the queue pair.
  */
 void fake_qp_lose(struct fake_qp *qp)
 {
@@ -276,6 +276,15 @@ void fake_qp_lose(struct fake_qp *qp)
 
 	spin_lock_irqsave(&qp->hca->lock, flags);
 	list_splice_tail_init(&qp->sq, &qp->lost);
+	spin_unlock_irqrestore(&qp->hca->lock, flags);
+}
+
+void fake_qp_lose_recvs(struct fake_qp *qp)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&qp->hca->lock, flags);
+	list_splice_tail_init(&qp->rq, &qp->lost_recvs);
 	spin_unlock_irqrestore(&qp->hca->lock, flags);
 }
 

@@ -5,6 +5,7 @@
  * what was there before goes on.
  */
 #include <scsi/libiscsi.h>
+#include <scsi/scsi_transport.h>
 #include <scsi/scsi_transport_iscsi.h>
 
 #include "bed.h"
@@ -139,6 +140,44 @@ static void connection_is_bound_once(struct kunit *test)
 	calls_expect_good_io(s);
 	session_bind(late);
 	session_login(late);
+}
+
+/* Commands would go to the second connection, which nobody has prepared for them. */
+static void session_has_one_connection(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct session *other = bed_session(bed, NULL);
+	struct iscsi_transport *t = (void *)(unsigned long)bed->iscsid->transport;
+	struct iscsi_cls_session *cls_session = starget_to_session(scsi_target(s->sdev));
+	struct iscsi_cls_conn *second;
+
+	session_connect(other);
+	second = t->create_conn(cls_session, 1);
+	KUNIT_ASSERT_NOT_NULL(test, second);
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			t->bind_conn(cls_session, second, other->ep, 1));
+	calls_expect_good_io(s);
+	t->destroy_conn(second);
+}
+
+/* A discovery session turned into another has no region for a command. */
+static void discovery_session_stays_one(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, &(struct iscsid_params) {
+		.discovery = true });
+
+	session_connect(s);
+	session_create(s);
+	session_bind(s);
+	session_login(s);
+	KUNIT_EXPECT_EQ(test, 0, iscsid_set_param(bed->iscsid, s->sid,
+						  ISCSI_PARAM_DISCOVERY_SESS, "0"));
+	s->shost->transportt->user_scan(s->shost, 0, 0, 0);
+	KUNIT_EXPECT_NULL(test, scsi_device_lookup(s->shost, 0, 0, 0));
+	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, 0);
+	bed_expect_conn_errors(bed, 0);
 }
 
 /* connected | flushed | bind, with the reason of the failure */
@@ -285,6 +324,8 @@ static struct kunit_case ib_iser_calls_cases[] = {
 	KUNIT_CASE(handles_that_lead_nowhere),
 	KUNIT_CASE(endpoint_outlives_its_connection),
 	KUNIT_CASE(connection_is_bound_once),
+	KUNIT_CASE(session_has_one_connection),
+	KUNIT_CASE(discovery_session_stays_one),
 	KUNIT_CASE(failed_connection_is_not_bound),
 	KUNIT_CASE(start_comes_too_early_or_too_late),
 	KUNIT_CASE(login_comes_too_early_or_too_late),

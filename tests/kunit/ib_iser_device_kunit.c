@@ -165,6 +165,24 @@ static void lost_completions_end_with_the_queue_pair(struct kunit *test)
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
 }
 
+/* The device forgets the receives | failure: none is freed before the queue pair */
+static void lost_receives_end_with_the_queue_pair(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct kmsg_dump_iter iter;
+
+	fake_qp_lose_recvs(s->qp);
+	admin_mark_log(&iter);
+	fake_qp_set_state(s->qp, IB_QPS_ERR);
+	bed_expect_conn_errors(bed, 1);
+	KUNIT_EXPECT_EQ(test, 1,
+			admin_count_log(&iter, "did not flush its queues"));
+	bed_expect_nothing_left(bed);
+	session_recover(s);
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
+}
+
 static const struct device_kind {
 	const char		*desc;
 	struct fake_hca_config	cfg;
@@ -284,6 +302,7 @@ static struct kunit_case ib_iser_device_cases[] = {
 	KUNIT_CASE(failed_connection_gets_no_regions),
 	KUNIT_CASE(late_interrupt_completes_nothing),
 	KUNIT_CASE(lost_completions_end_with_the_queue_pair),
+	KUNIT_CASE(lost_receives_end_with_the_queue_pair),
 	KUNIT_CASE_PARAM(slow_flush_is_waited_for, device_kind_gen_params),
 	KUNIT_CASE_PARAM(queue_pair_that_does_not_end_is_destroyed,
 			 device_kind_gen_params),
