@@ -12,10 +12,16 @@ namespace lab {
 static constexpr double kBefore = 2, kBin = 0.1; // seconds
 static constexpr double kLeft = 60, kRight = 20, kWidth = 900, kPanel = 150, kTop = 50, kGap = 150;
 
+// Others may go on over the other path while one read waits.
+static Gap wait_at_fault(const FailoverRound &round)
+{
+	return longest_wait(round.reads, round.begin, round.end);
+}
+
 // Shortest span that shows both modules' I/O going on again, in whole seconds.
 static double span(const FailoverRound &round)
 {
-	double end = 3, last = 0;
+	double end = std::max(3.0, wait_at_fault(round).until() - round.begin + 0.5), last = 0;
 
 	for (const Completion &read : round.reads) {
 		const double at = read.at - round.begin;
@@ -43,6 +49,7 @@ public:
 		text_ = fmt::format(
 			"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {:.0f} {:.0f}' "
 			"font-family='sans-serif' font-size='12'>\n"
+			"<!-- SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause -->\n"
 			"<rect width='100%' height='100%' fill='white'/>\n"
 			"<text x='{}' y='24' font-size='16'>{}</text>\n",
 			kWidth, kTop + 2 * (kPanel + kGap) - 60, kLeft, escaped(title));
@@ -59,8 +66,10 @@ public:
 			if (at > -kBefore && at < seconds_)
 				most = std::max(most, ++bins[static_cast<int>(std::floor(at / kBin))]);
 		}
-		add("<text x='{}' y='{}'>{}: longest gap {:.2f} s</text>\n", kLeft, top - 6, escaped(name),
-		    round.gap().count());
+		const Gap wait = wait_at_fault(round);
+
+		add("<text x='{}' y='{}'>{}: reads completed; the longest wait (orange): {:.2f} s</text>\n", kLeft,
+		    top - 6, escaped(name), wait.length.count());
 		for (const auto &[bin, count] : bins) {
 			const double height = kPanel * count / most;
 
@@ -70,6 +79,8 @@ public:
 		add("<text x='{}' y='{}' text-anchor='end'>{:.0f}/s</text>\n", kLeft - 4, top + 10, most / kBin);
 		line(x(-kBefore), top + kPanel, x(seconds_), top + kPanel, "black");
 		line(x(0), top, x(0), top + kPanel, "#c00000");
+		add("<rect x='{:.1f}' y='{:.1f}' width='{:.1f}' height='6' fill='#f08000'/>\n",
+		    x(wait.from - round.begin), top + kPanel / 2, x(wait.length.count()) - x(0));
 		for (double at = std::ceil(-kBefore); at <= seconds_; at += seconds_ > 30 ? 10 : 1)
 			add("<text x='{:.1f}' y='{:.1f}' text-anchor='middle'>{:.0f} s</text>\n", x(at),
 			    top + kPanel + 14, at);
@@ -102,8 +113,11 @@ private:
 
 			if (at < -0.5 || at > seconds_ || !left--)
 				continue;
+			const bool leftwards = x(at) > kWidth / 2;
+
 			line(x(at), y - 30, x(at), y - 4, "#c07000");
-			add("<text x='{:.1f}' y='{:.1f}' font-size='10'>{:.3f} s: {}</text>\n", x(at) + 2, y, at,
+			add("<text x='{:.1f}' y='{:.1f}' font-size='10' text-anchor='{}'>{:.3f} s: {}</text>\n",
+			    x(at) + (leftwards ? -2 : 2), y, leftwards ? "end" : "start", at,
 			    escaped(mark.what));
 			y += 13;
 			if (!left)
