@@ -8,7 +8,7 @@ namespace lab {
 
 class Storms : public LabTest {
 protected:
-	Storms() : LabTest(minutes(12)) {}
+	Storms() : LabTest(minutes(20)) {}
 };
 
 TEST_F(Storms, CostNoDataAndLeaveNothing)
