@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "lab/detection.h"
 
+#include <optional>
 #include <regex>
 #include <thread>
 
@@ -40,9 +41,12 @@ static Detection pull(Lab &lab, ModuleTrace &trace)
 	std::this_thread::sleep_for(seconds(3));
 	trace.begin();
 	const double begin = clock_of(initiator);
+	std::optional<Job> sent; // until the cable is back
 
 	{
 		const Faulty faulty(lab, fault, Path::A);
+		// Of what is in flight, all may have been acknowledged before.
+		sent.emplace(initiator.start("sg_turs " + disk, minutes(4)));
 
 		eventually(
 			[&] {
