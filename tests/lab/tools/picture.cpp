@@ -116,7 +116,7 @@ private:
 			const bool leftwards = x(at) > kWidth / 2;
 
 			line(x(at), y - 30, x(at), y - 4, "#c07000");
-			add("<text x='{:.1f}' y='{:.1f}' font-size='10' text-anchor='{}'>{:.3f} s: {}</text>\n",
+			add("<text x='{:.1f}' y='{:.1f}' font-size='9' text-anchor='{}'>{:.3f} s: {}</text>\n",
 			    x(at) + (leftwards ? -2 : 2), y, leftwards ? "end" : "start", at,
 			    escaped(mark.what));
 			y += 13;
