@@ -428,9 +428,12 @@ int iser_conn_post_recvs(struct iser_conn *conn, struct ib_recv_wr *wrs)
 
 	spin_lock_irqsave(&conn->state_lock, flags);
 	if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP) {
-		err = ib_post_recv(conn->qp, wrs, &bad);
-		for (wr = wrs; wr && !(err && wr == bad); wr = wr->next)
+		/* What is posted may be back, and in another chain, at any time. */
+		for (wr = wrs; wr; wr = wr->next)
 			conn->rx_posted++;
+		err = ib_post_recv(conn->qp, wrs, &bad);
+		for (wr = err ? bad : NULL; wr; wr = wr->next)
+			conn->rx_posted--;
 	}
 	spin_unlock_irqrestore(&conn->state_lock, flags);
 	return err;
