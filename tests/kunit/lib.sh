@@ -29,6 +29,7 @@ need bc bc
 need python3 python3
 need xz xz-utils
 need patch patch
+need depmod kmod
 [[ -e /usr/include/stdio.h ]] || packages+=(libc6-dev)
 if ((${#packages[@]})); then
 	say "installing ${packages[*]}"
