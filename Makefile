@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 # What a person types. The module itself is described by Kbuild.
+SHELL := bash
+# A log is written and seen at the same time.
+.SHELLFLAGS := -o pipefail -c
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 LAB := tests/lab/build
@@ -17,14 +20,14 @@ all:
 
 install: all
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
-	depmod -a
+	depmod -a $$($(MAKE) -s -C $(KDIR) kernelrelease)
 
 clean:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
 # The laboratory: two virtual machines, soft RoCE, LIO (tests/lab/NOTES.md).
 lab:
-	@tests/lab/install-packages
+	@tests/prerequisites lab
 	@cmake -S tests/lab -B $(LAB) -G Ninja -Wno-dev --log-level=WARNING >/dev/null
 	@cmake --build $(LAB)
 
@@ -46,39 +49,44 @@ storm: lab
 
 static: lab
 	@mkdir -p $(REPORTS)
-	$(LAB)/static_tests --suite $(SUITE) --gtest_output=json:$(REPORTS)/static.json
+	$(LAB)/static_tests --suite $(SUITE) --gtest_output=json:$(REPORTS)/static.json 2>&1 | \
+		tee $(REPORTS)/static.log
 
 lab-check: lab
 	@mkdir -p $(REPORTS)
 	@rm -rf $(LAB)/run/tests
 	$(LAB)/lab_tests --suite $(SUITE) --module $(MODULE) --gtest_filter='-$(SLOW)' \
-		--gtest_output=json:$(REPORTS)/lab.json
+		--gtest_output=json:$(REPORTS)/lab.json 2>&1 | tee $(REPORTS)/lab.log
 
 lab-slow: lab
+	@mkdir -p $(REPORTS)
 	@rm -rf $(LAB)/run/tests
-	$(LAB)/lab_tests --suite $(SUITE) --module $(MODULE) --gtest_filter='$(SLOW)'
+	$(LAB)/lab_tests --suite $(SUITE) --module $(MODULE) --gtest_filter='$(SLOW)' 2>&1 | \
+		tee $(REPORTS)/lab-slow.log
 
 # A fake HCA under the real kernel, in User-mode Linux.
 kunit:
 	@mkdir -p $(REPORTS)
-	tests/kunit/run >$(REPORTS)/kunit.log 2>&1; status=$$?; cat $(REPORTS)/kunit.log; exit $$status
+	tests/kunit/run 2>&1 | tee $(REPORTS)/kunit.log
 
 # Which lines and branches of the module the suites took, in one run of them.
 coverage:
 	-@$(MAKE) --no-print-directory kunit
 	tests/kunit/coverage.py "$$(sed -n 's/^kunit: building and running in //p' $(REPORTS)/kunit.log)" \
-		>$(REPORTS)/coverage.log 2>&1; status=$$?; cat $(REPORTS)/coverage.log; exit $$status
+		2>&1 | tee $(REPORTS)/coverage.log
 
 # The suites, and a login over soft RoCE, in a kernel with every sanitizer.
 sanitize: lab
+	@tests/prerequisites kunit
 	@mkdir -p $(REPORTS)
-	tests/kunit/sanitize "$$($(LAB)/lab root)" >$(REPORTS)/sanitize.log 2>&1; status=$$?; \
-		cat $(REPORTS)/sanitize.log; exit $$status
+	root=$$($(LAB)/lab root) && tests/kunit/sanitize "$$root" 2>&1 | tee $(REPORTS)/sanitize.log
 
-# All of it goes on after a failure; the last line counts. Side by side is what boots no
+# All of it goes on after a failure; the last line counts, or says where to look first. Side by side is what boots no
 # machine, and has no clock but its own.
-check: lab
+check:
+	@tests/prerequisites kunit lab
 	@rm -f $(REPORTS)/*.json $(REPORTS)/*.log
+	@$(MAKE) --no-print-directory lab
 	-@$(MAKE) --no-print-directory static & $(MAKE) --no-print-directory coverage; wait
 	-@$(MAKE) --no-print-directory sanitize
 	-@$(MAKE) --no-print-directory lab-check

@@ -11,32 +11,11 @@
 # KUNIT_SOURCE	  a kernel source tree to copy instead of fetching one
 repo=$(cd "$here/../.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ib_iser
-mkdir -p "$cache"
+"$repo/tests/prerequisites" kunit >&2
 exec 9>"$cache/kunit.lock"
 flock 9
 
 say() { echo "kunit: $*" >&2; }
-
-# --- what a bare machine lacks
-
-packages=()
-need() { command -v "$1" >/dev/null || packages+=("$2"); }
-need gcc gcc
-need make make
-need flex flex
-need bison bison
-need bc bc
-need python3 python3
-need xz xz-utils
-need patch patch
-need depmod kmod
-[[ -e /usr/include/stdio.h ]] || packages+=(libc6-dev)
-if ((${#packages[@]})); then
-	say "installing ${packages[*]}"
-	apt-get -qq update
-	DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
-		--no-install-recommends "${packages[@]}" >/dev/null
-fi
 
 # --- the kernel's source
 
@@ -91,9 +70,7 @@ prepare() {
 		'obj-$(CONFIG_INFINIBAND_ISER_KUNIT_TEST) += iser/tests/kunit/'
 	append "$ulp/Makefile" \
 		'subdir-ccflags-$(CONFIG_INFINIBAND_ISER_KUNIT_GCOV) += -fprofile-arcs -ftest-coverage -fno-inline'
-	patch -p1 -d "$src" -R -s -f --dry-run <"$here/um-stacktrace.patch" >/dev/null ||
-		patch -p1 -d "$src" -N -s -r - <"$here/um-stacktrace.patch" ||
-		say "User-mode Linux will be slow"
+	"$repo/tests/mend" "$src" "$here/um-stacktrace.patch" "${src##*/}" >&2
 }
 
 fetch_source() {
