@@ -58,11 +58,18 @@ fs::path provide_checkpatch(const Progress &progress)
 	const fs::path unfinished = wanted.string() + ".unfinished";
 	const FileLock lock(wanted.string() + ".lock");
 
-	if (!fs::exists(wanted)) {
-		progress(fmt::format("fetching checkpatch from {}, once", kSource));
+	if (!fs::exists(wanted) || older_than_a_week(wanted)) {
+		progress(fmt::format("fetching checkpatch from {}, once a week", kSource));
 		fs::remove_all(unfinished);
-		fetch(unfinished);
-		fs::rename(unfinished, wanted);
+		try {
+			fetch(unfinished);
+			fs::remove_all(wanted);
+			fs::rename(unfinished, wanted);
+		} catch (const Error &error) {
+			if (!fs::exists(wanted))
+				throw;
+			progress("there is no newer one to be had; the last one is used");
+		}
 	}
 	return wanted / "checkpatch.pl";
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "lab/files.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -69,6 +70,12 @@ FileLock::FileLock(const fs::path &path) : FileLock(path, LOCK_EX)
 FileLock FileLock::try_lock(const fs::path &path)
 {
 	return FileLock(path, LOCK_EX | LOCK_NB);
+}
+
+bool older_than_a_week(const std::filesystem::path &path)
+{
+	return std::filesystem::file_time_type::clock::now() - std::filesystem::last_write_time(path) >
+	       std::chrono::days(7);
 }
 
 } // namespace lab

@@ -15,6 +15,8 @@ void replace_file(const std::filesystem::path &path, const std::string &content)
 
 // Where things are kept that are expensive to make: $XDG_CACHE_HOME/ib_iser.
 std::filesystem::path cache_directory();
+// What is there was made, or found to be up to date, so long ago that the mirror is asked again.
+bool older_than_a_week(const std::filesystem::path &path);
 
 // Holds a lock file for as long as it lives; waits for whoever else holds it.
 class FileLock {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "lab/image.h"
 
+#include <chrono>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <vector>
@@ -15,6 +17,7 @@ namespace lab {
 namespace fs = std::filesystem;
 
 static constexpr const char *kDiskSize = "4G";
+static constexpr const char *kMend = "../mend";
 static constexpr const char *kFixModules = "guest/fix-modules", *kRxePatch = "guest/rxe-retry.patch",
 			    *kIsertPatch = "guest/isert-login.patch";
 static constexpr const char *kCheckedKernel = "guest/checked-kernel",
@@ -85,8 +88,8 @@ static std::string package_list(bool with_kernel)
 static std::vector<const char *> hook(const std::string &suite)
 {
 	if (is_checked(suite))
-		return {kCheckedKernel, kCheckedConfig, kRxePatch, kLockdepPatch};
-	return {kFixModules, kRxePatch, kIsertPatch};
+		return {kCheckedKernel, kCheckedConfig, kMend, kRxePatch, kLockdepPatch};
+	return {kFixModules, kMend, kRxePatch, kIsertPatch};
 }
 
 // What decides what the image holds, but for the mirror and the hook's own words.
@@ -125,6 +128,20 @@ static std::string hash(std::vector<std::string> words, const std::string &suite
 	return fmt::format("{:016x}", value);
 }
 
+// The first complaint: what follows are the complaints of those who had called.
+static std::string reason(const CommandResult &failed)
+{
+	static const std::regex complaint("^(mend: .*|no CONFIG_.*|.*[Ee]rror: .*|E: (?!mmdebstrap failed).*)$");
+	std::istringstream lines(failed.both());
+	std::string line;
+
+	while (std::getline(lines, line)) {
+		if (std::regex_match(line, complaint) && line.find(" with ") == line.npos)
+			return line;
+	}
+	return trimmed(last_lines(failed.both(), 1));
+}
+
 static void build(const fs::path &directory, const std::string &suite, const Progress &progress)
 {
 	const std::string mirror = debian_mirror();
@@ -139,12 +156,42 @@ static void build(const fs::path &directory, const std::string &suite, const Pro
 		words.push_back(fmt::format("deb {} {} main", mirror, suite));
 	// What it mounts in the root is gone with it, even if it is killed.
 	words.insert(words.begin(), {"unshare", "--mount", "env", "INITRD=No"});
-	run_process(words, {.timeout = is_checked(suite) ? std::chrono::hours(3) : std::chrono::minutes(10)})
-		.checked();
+	const CommandResult made = run_process(
+		words, {.timeout = is_checked(suite) ? std::chrono::hours(3) : std::chrono::minutes(20)});
+	write_file(directory.string() + ".log", made.both());
+	if (!made.ok())
+		fail("the guests' file system ({}) could not be made: {} (all of it: {}.log)", suite,
+		     made.timed_out ? "it took too long" : reason(made), directory.string());
 	progress("making the guests' disk");
 	run_process({"mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", directory / "root",
 		     directory / "disk.img", kDiskSize})
 		.checked();
+}
+
+// An apt that takes the image for its machine, and this machine's way to the mirror.
+static CommandResult image_apt(const fs::path &root, std::vector<std::string> words)
+{
+	words.insert(words.begin(), {"apt-get", "-q", "-o", "Dir=" + root.string(), "-o",
+				     "Dir::State::status=" + (root / "var/lib/dpkg/status").string(),
+				     "-o", "APT::Architecture=amd64", "-o", "APT::Sandbox::User=root"});
+	return run_process(words);
+}
+
+// Would it be made of other packages today? Not known without a mirror: then it will do.
+static bool is_outdated(const fs::path &image, const std::string &suite, const Progress &progress)
+{
+	const fs::path root = image / "root", source = root / "usr/src/kernel-source";
+
+	progress(fmt::format("the guests' file system ({}) is older than a week: asking the mirror", suite));
+	if (!image_apt(root, {"update", "--error-on=any"}).ok()) {
+		progress("no answer; it is used as it is");
+		return false;
+	}
+	if (image_apt(root, {"--simulate", "dist-upgrade"}).checked().out.find("\nInst ") != std::string::npos)
+		return true;
+	// The checked kernel is no package of the image's.
+	return is_checked(suite) &&
+	       image_apt(root, {"--simulate", "install", "linux-source=" + trimmed(read_file(source))}).status != 0;
 }
 
 Image Image::provide(const std::string &suite, const Progress &progress)
@@ -153,6 +200,12 @@ Image Image::provide(const std::string &suite, const Progress &progress)
 	const fs::path unfinished = wanted.string() + ".unfinished";
 	const FileLock lock(wanted.string() + ".lock");
 
+	if (fs::exists(wanted) && older_than_a_week(wanted)) {
+		if (is_outdated(wanted, suite, progress))
+			fs::remove_all(wanted);
+		else
+			fs::last_write_time(wanted, fs::file_time_type::clock::now());
+	}
 	if (!fs::exists(wanted)) {
 		fs::remove_all(unfinished);
 		fs::create_directories(unfinished);
