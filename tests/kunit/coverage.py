@@ -149,7 +149,11 @@ def main():
               percent(total[2], total[3]) >= WANTED_BRANCHES,
               not stale]
     print(f"{checks.count(True)} passed, {checks.count(False)} failed")
-    return 0 if all(checks) else 1
+    if all(checks):
+        return 0
+    names = ("lines", "branches", "reasons")
+    print(f"look first: coverage of {names[checks.index(False)]}, in the table above")
+    return 1
 
 
 def print_figures(name, figures):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 """Count the test cases in kunit.py's JSON; the last line is the summary.
 
-Exits nonzero if a case failed or crashed, if none ran, or if the kernel's log
+After it, if there is a failure, what to look at first. Exits nonzero if a case failed or crashed, if none ran, or if the kernel's log
 had something to say.
 """
 import json
@@ -11,30 +11,37 @@ import sys
 
 
 def cases(group):
-    """All cases of a group and its subgroups; parameters count each."""
+    """All cases of a group and its subgroups, with their names; parameters count each."""
     for sub in group.get("sub_groups", []):
         yield from cases(sub)
-    yield from group.get("test_cases", [])
+    for case in group.get("test_cases", []):
+        yield f"{group['name']}: {case['name']}", case
 
 
 def main():
     path = sys.argv[1]
     bad_log = "--bad-log" in sys.argv
     passed = failed = 0
+    first = None
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             result = json.load(file)
-        for case in cases(result):
+        for name, case in cases(result):
             if case["status"] == "PASS":
                 passed += 1
             elif case["status"] != "SKIP":
                 failed += 1
+                first = first or name
         # what never came to run, for one because the kernel died before
         failed += result["misc"]["errors"]
     if bad_log:
         failed += 1
     print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+    if not failed and passed:
+        return 0
+    what = first or ("the lines shown above" if passed else "what the build said")
+    print(f"look first: {what} in {sys.argv[2]}")
+    return 1
 
 
 if __name__ == "__main__":
