@@ -44,6 +44,7 @@
 
 MODULE_DESCRIPTION("iSER (iSCSI Extensions for RDMA, RFC 7145) initiator");
 MODULE_LICENSE("Dual BSD/GPL");
+MODULE_VERSION("1.1");
 
 /* A parameter that has a range. */
 struct iser_param {

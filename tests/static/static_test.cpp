@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "../static/checkpatch.h"
+#include "lab/files.h"
 #include "lab/module.h"
 #include "lab/process.h"
 
@@ -32,6 +33,13 @@ static std::string lines_with(const std::string &text, const std::string &word)
 			found += line + "\n";
 	}
 	return found;
+}
+
+static std::string version_after(const std::string &text, const std::string &words)
+{
+	const auto at = text.find(words);
+
+	return at == text.npos ? "" : text.substr(at + words.size(), text.find_first_of("\"\n ", at + words.size()) - at - words.size());
 }
 
 // The script knows the kernel's own CamelCase from its headers.
@@ -86,6 +94,18 @@ TEST(Static, SparseHasNothingToSay)
 	ASSERT_TRUE(build.result.ok()) << build.result.story();
 	EXPECT_NE(lines_with(build.result.out, "CHECK "), "") << "sparse did not run";
 	EXPECT_EQ(lines_with(build.result.out, "warning:") + lines_with(build.result.out, "error:"), "");
+}
+
+// The newest that CHANGELOG.md has is the module's, and what DKMS takes for it.
+TEST(Static, TheVersionIsTheSameEverywhere)
+{
+	const std::string in_module = version_after(read_file(checkout() / "iscsi_iser.c"), "MODULE_VERSION(\"");
+	const CommandResult dkms =
+		run_process({"bash", "-c", ". ./dkms.conf && echo $PACKAGE_VERSION"}, {.directory = checkout()});
+
+	EXPECT_NE(in_module, "");
+	EXPECT_EQ(in_module, version_after(read_file(checkout() / "CHANGELOG.md"), "\n## "));
+	EXPECT_EQ(in_module, trimmed(dkms.out));
 }
 
 } // namespace lab
