@@ -227,9 +227,9 @@ struct iser_conn {
 	u32			cq_entries;	/* M: taken from the pool's CQ */
 	u32			port;		/* I: of the device */
 	char			device_name[IB_DEVICE_NAME_MAX]; /* I: for messages */
-	bool			has_sgid;	/* I: from UP on, as the next two */
-	union ib_gid		sgid;		/* I */
-	enum ib_gid_type	sgid_type;	/* I */
+	bool			has_sgid;	/* I: from UP on, as the next one */
+	int			sgid_index;	/* I: of the GID entry that the QP uses */
+	struct sockaddr_storage	local;		/* I: from UP on */
 
 	/* I/O path */
 	struct iscsi_conn	*iscsi_conn;	/* S to set, once; its cls_conn is held */
@@ -278,6 +278,7 @@ struct iser_conn {
 	struct work_struct	fail_work;	/* the only caller of iscsi_conn_failure() */
 	struct work_struct	setup_work;	/* MRs and receives of full feature phase */
 	struct work_struct	drain_work;
+	struct work_struct	kill_qp_work;	/* of a device that does not flush */
 	struct work_struct	release_work;
 	struct work_struct	free_work;
 	struct delayed_work	port_down_work;	/* grace period of a port that went down */

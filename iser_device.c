@@ -101,20 +101,16 @@ void iser_device_detach(struct iser_conn *conn)
  */
 void iser_device_check_gid(struct iser_conn *conn)
 {
-	const struct ib_gid_attr *attr;
+	union ib_gid gid;
 	bool has_sgid;
 
 	spin_lock_irq(&conn->state_lock);
 	has_sgid = conn->state == ISER_CONN_UP && conn->has_sgid;
 	spin_unlock_irq(&conn->state_lock);
-	if (!has_sgid)
-		return;
-	attr = rdma_find_gid_by_port(conn->ibdev, &conn->sgid, conn->sgid_type,
-				     conn->port, NULL);
-	if (IS_ERR(attr))
+	/* The same address at another place, as of another netdev, is of no use. */
+	if (has_sgid &&
+	    rdma_query_gid(conn->ibdev, conn->port, conn->sgid_index, &gid))
 		iser_conn_fail(conn, "the local address is gone", -EADDRNOTAVAIL);
-	else
-		rdma_put_gid_attr(attr);
 }
 
 static void iser_device_event(struct ib_event_handler *handler, struct ib_event *event)
@@ -133,10 +129,6 @@ static void iser_device_event(struct ib_event_handler *handler, struct ib_event 
 		case IB_EVENT_PORT_ERR:
 			if (conn->port == event->element.port_num)
 				iser_conn_fail_port_down(conn);
-			break;
-		case IB_EVENT_PORT_ACTIVE:
-			if (conn->port == event->element.port_num)
-				cancel_delayed_work(&conn->port_down_work);
 			break;
 		case IB_EVENT_GID_CHANGE:
 			if (conn->port == event->element.port_num)

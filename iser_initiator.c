@@ -387,6 +387,9 @@ static const char *iser_rx_parse(struct iser_rx *rx, struct ib_wc *wc)
 {
 	u32 lengths, len;
 
+	/* An RDMA WRITE with immediate data takes a receive and leaves its buffer. */
+	if (unlikely(wc->opcode != IB_WC_RECV))
+		return "a receive was not for a SEND";
 	if (unlikely(wc->byte_len < sizeof(*rx->buf)))
 		return "a PDU is shorter than its header";
 	if (unlikely((rx->buf->iser.flags & 0xf0) != ISCSI_CTRL))

@@ -324,6 +324,7 @@ out_free_chunk:
 int iser_conn_alloc_recvs(struct iser_conn *conn, u32 count)
 {
 	struct iser_rx_chunk *chunk;
+	struct ib_recv_wr wr;
 	u32 i, n;
 	int err;
 
@@ -341,11 +342,15 @@ int iser_conn_alloc_recvs(struct iser_conn *conn, u32 count)
 			iser_rx_init(&chunk->rx[i], conn,
 				     chunk->page + i * ISER_RECV_SIZE,
 				     chunk->dma + i * ISER_RECV_SIZE);
-			chunk->rx[i].wr.next = i + 1 < n ? &chunk->rx[i + 1].wr : NULL;
+			/*
+			 * A copy: it may be back, and be linked into the next
+			 * chain, before the provider asks this one for its next.
+			 */
+			wr = chunk->rx[i].wr;
+			err = iser_conn_post_recvs(conn, &wr);
+			if (err)
+				return err;
 		}
-		err = iser_conn_post_recvs(conn, &chunk->rx[0].wr);
-		if (err)
-			return err;
 		count -= n;
 	}
 	return 0;

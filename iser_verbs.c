@@ -24,8 +24,8 @@
  * stops the connection for libiscsi has done so (conn_stop, or device removal
  * in place of a dead iscsid; nobody if it was never bound), release_work
  * returns everything. It is queued by the later of the two, so no work ever
- * waits for user space, and it has a workqueue of its own, since freeing many
- * MRs may take long and must not stand in front of another session's flush.
+ * waits for user space, and it has a workqueue of its own, since it may take
+ * long and wait for others' works, as storage's recovery must not.
  *
  * The memory goes with the last reference: see struct iser_conn.
  */
@@ -34,7 +34,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include <rdma/ib_cache.h>
+#include <rdma/ib_cm.h>
 
 #include "iscsi_iser.h"
 #include "iser_trace.h"
@@ -44,8 +44,15 @@
 #define ISER_RETRIES		6
 #define ISER_RNR_RETRIES	7	/* without end */
 
-/* Setup, failure, flush; releases. Storage sits on top of both. */
+/*
+ * Setup, failure and flush: storage waits for them, so that they need no new
+ * thread, and wait for no work that does.
+ */
 static struct workqueue_struct *iser_wq;
+/*
+ * Releases, for which no storage waits. In several providers, and in the CM's
+ * address resolution, destroying a QP or a CM id waits for an ordinary work.
+ */
 static struct workqueue_struct *iser_release_wq;
 
 static atomic_t iser_conn_ids;
@@ -162,7 +169,8 @@ void iser_conn_fail(struct iser_conn *conn, const char *cause, int err)
  * @conn: that uses it
  *
  * Fails the connection; with port_down_grace_ms only after that time, if the port
- * has not come back.
+ * is down then. Events of a port may be told in another order than they came in,
+ * so that none of them ends the grace period: the port itself is asked.
  *
  * Context: any but hard irq.
  */
@@ -176,8 +184,8 @@ void iser_conn_fail_port_down(struct iser_conn *conn)
 	}
 	spin_lock_irq(&conn->state_lock);
 	if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP)
-		queue_delayed_work(iser_wq, &conn->port_down_work,
-				   msecs_to_jiffies(grace));
+		mod_delayed_work(iser_wq, &conn->port_down_work,
+				 msecs_to_jiffies(grace));
 	spin_unlock_irq(&conn->state_lock);
 }
 
@@ -185,10 +193,14 @@ static void iser_conn_port_down_work(struct work_struct *work)
 {
 	struct iser_conn *conn = container_of(to_delayed_work(work), struct iser_conn,
 					      port_down_work);
-	enum ib_port_state port_state;
+	unsigned int noio = memalloc_noio_save();
+	struct ib_port_attr attr;
+	int err;
 
-	if (!ib_get_cached_port_state(conn->ibdev, conn->port, &port_state) &&
-	    port_state == IB_PORT_ACTIVE)
+	/* Not the cache, which is as old as the last event that it has seen. */
+	err = ib_query_port(conn->ibdev, conn->port, &attr);
+	memalloc_noio_restore(noio);
+	if (!err && attr.state == IB_PORT_ACTIVE)
 		return;
 	iser_conn_fail(conn, "the local port stayed down", -ENETDOWN);
 }
@@ -295,29 +307,50 @@ static bool iser_conn_is_drained(struct iser_conn *conn)
 
 /*
  * Invariant 1: from here on no work request is outstanding, and no rkey leads
- * anywhere. A device that does not flush has to do without the QP; that no
- * completion of a destroyed QP is polled any more is the provider's promise, as
- * is that a drain ends.
+ * anywhere.
  */
-static void iser_conn_flush(struct iser_conn *conn)
+static void iser_conn_flushed(struct iser_conn *conn)
 {
-	struct ib_qp_attr attr = { .qp_state = IB_QPS_ERR };
+	u32 i;
 
-	/* The drains do this, too, but say nothing of it if it fails. */
-	if (!ib_modify_qp(conn->qp, &attr, IB_QP_STATE)) {
-		/* End when the device has flushed its queues; no peer needed. */
-		ib_drain_rq(conn->qp);
-		ib_drain_sq(conn->qp);
-		if (iser_conn_is_drained(conn))
-			return;
-	}
-	iser_conn_log(err, conn, "the device did not flush its queues\n");
+	for (i = 0; i < conn->num_ios; i++)
+		iser_io_settle(&conn->ios[i]);
+	trace_iser_conn_flushed(conn, ktime_us_delta(ktime_get(), conn->terminated));
+	complete_all(&conn->flush_completion);
+	iser_conn_mark(conn, &conn->flushed);
+}
+
+/*
+ * A device that does not flush has to do without the QP; that no completion of a
+ * destroyed QP is polled any more is the provider's promise.
+ */
+static void iser_conn_kill_qp_work(struct work_struct *work)
+{
+	struct iser_conn *conn = container_of(work, struct iser_conn, kill_qp_work);
+	unsigned int noio = memalloc_noio_save();
+
 	/* Completion handlers are softirqs: none may be about to post ... */
 	synchronize_rcu();
 	rdma_destroy_qp(conn->cm_id);
 	conn->qp = NULL;
 	/* ... and none that runs may be about to end what is settled next. */
 	synchronize_rcu();
+	iser_conn_flushed(conn);
+	memalloc_noio_restore(noio);
+}
+
+/* True if the device has given back all that it was given. */
+static bool iser_conn_drain(struct iser_conn *conn)
+{
+	struct ib_qp_attr attr = { .qp_state = IB_QPS_ERR };
+
+	/* The drains do this, too, but say nothing of it if it fails. */
+	if (ib_modify_qp(conn->qp, &attr, IB_QP_STATE))
+		return false;
+	/* End when the device has flushed its queues; no peer needed. */
+	ib_drain_rq(conn->qp);
+	ib_drain_sq(conn->qp);
+	return iser_conn_is_drained(conn);
 }
 
 static void iser_conn_drain_work(struct work_struct *work)
@@ -333,13 +366,13 @@ static void iser_conn_drain_work(struct work_struct *work)
 
 	if (conn->established)
 		rdma_disconnect(conn->cm_id);
-	if (conn->qp)
-		iser_conn_flush(conn);
-	for (i = 0; i < conn->num_ios; i++)
-		iser_io_settle(&conn->ios[i]);
-	trace_iser_conn_flushed(conn, ktime_us_delta(ktime_get(), conn->terminated));
-	complete_all(&conn->flush_completion);
-	iser_conn_mark(conn, &conn->flushed);
+	if (!conn->qp || iser_conn_drain(conn)) {
+		iser_conn_flushed(conn);
+	} else {
+		iser_conn_log(err, conn, "the device did not flush its queues\n");
+		/* Destroying it may wait for what this work must not wait for. */
+		queue_work(iser_release_wq, &conn->kill_qp_work);
+	}
 	memalloc_noio_restore(noio);
 }
 
@@ -428,7 +461,7 @@ int iser_conn_post_recvs(struct iser_conn *conn, struct ib_recv_wr *wrs)
 
 	spin_lock_irqsave(&conn->state_lock, flags);
 	if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP) {
-		/* What is posted may be back, and in another chain, at any time. */
+		/* What is posted may be back before this is. */
 		for (wr = wrs; wr; wr = wr->next)
 			conn->rx_posted++;
 		err = ib_post_recv(conn->qp, wrs, &bad);
@@ -547,11 +580,14 @@ static void iser_conn_established(struct iser_conn *conn)
 	const struct ib_gid_attr *attr = conn->cm_id->route.addr.dev_addr.sgid_attr;
 
 	conn->established = true;
+	memcpy(&conn->local, &conn->cm_id->route.addr.src_addr, sizeof(conn->local));
 	spin_lock_irq(&conn->state_lock);
-	/* Only RoCE's come and go; others leave the cache to be written anew. */
+	/*
+	 * Only RoCE's come and go; others leave the cache to be written anew. The
+	 * CM id holds the entry, so that its index means no other one meanwhile.
+	 */
 	if (attr && rdma_protocol_roce(conn->ibdev, conn->port)) {
-		conn->sgid = attr->gid;
-		conn->sgid_type = attr->gid_type;
+		conn->sgid_index = attr->index;
 		conn->has_sgid = true;
 	}
 	iser_conn_change_state(conn, ISER_CONN_UP);
@@ -731,6 +767,7 @@ struct iser_conn *iser_conn_create(const struct sockaddr *portal)
 	INIT_WORK(&conn->fail_work, iser_conn_fail_work);
 	INIT_WORK(&conn->setup_work, iser_conn_setup_work);
 	INIT_WORK(&conn->drain_work, iser_conn_drain_work);
+	INIT_WORK(&conn->kill_qp_work, iser_conn_kill_qp_work);
 	INIT_WORK(&conn->release_work, iser_conn_release_work);
 	INIT_WORK(&conn->free_work, iser_conn_free_work);
 	INIT_DELAYED_WORK(&conn->port_down_work, iser_conn_port_down_work);
@@ -840,7 +877,7 @@ int iser_verbs_init(void)
 	iser_wq = alloc_workqueue("iser", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!iser_wq)
 		return err;
-	iser_release_wq = alloc_workqueue("iser_release", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	iser_release_wq = alloc_workqueue("iser_release", WQ_UNBOUND, 0);
 	if (!iser_release_wq)
 		goto out_destroy_wq;
 	err = iser_device_register_client();

@@ -157,11 +157,16 @@ static void fake_hca_set_ops(struct fake_hca *hca)
 	ib_set_device_ops(&hca->ib, hca->cm->ops);
 }
 
+static void fake_plain_work(struct work_struct *work)
+{
+}
+
 static void fake_hca_init(struct fake_hca *hca)
 {
 	struct ib_device *ib = &hca->ib;
 
 	spin_lock_init(&hca->lock);
+	INIT_WORK(&hca->plain_work, fake_plain_work);
 	INIT_LIST_HEAD(&hca->qps);
 	INIT_LIST_HEAD(&hca->mrs);
 	hca->next_key = 0x11223300;

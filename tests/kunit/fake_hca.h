@@ -169,6 +169,7 @@ struct fake_hca {
 	u32			next_qpn;
 
 	struct ulp_text		text;		/* the ULP's functions */
+	struct work_struct	plain_work;	/* see fake_destroy_qp() */
 
 	/* RoCE */
 	struct fake_qp		*gsi;		/* not in qps */
@@ -254,6 +255,7 @@ void fake_qp_lose_recvs(struct fake_qp *qp);
 /* fake_recv.c */
 int fake_qp_deliver(struct fake_qp *qp, const void *data, u32 len, u32 inv_key);
 bool fake_qp_fail_recv(struct fake_qp *qp, enum ib_wc_status status);
+void fake_qp_write_imm(struct fake_qp *qp, u32 len);
 
 /* fake_spy.c */
 void fake_spy_check(struct fake_hca *hca, const u8 *cdb, phys_addr_t phys,

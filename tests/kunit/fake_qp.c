@@ -256,6 +256,9 @@ static int fake_destroy_qp(struct ib_qp *ib, struct ib_udata *udata)
 	unsigned int left;
 
 	fake_reclaim_command();
+	/* Some providers do; a work that has a thread in reserve must not call them. */
+	schedule_work(&hca->plain_work);
+	flush_work(&hca->plain_work);
 	fake_cm_fini_qp(qp);
 	fake_qp_put(qp);
 	wait_for_completion(&qp->unreferenced);

@@ -92,13 +92,14 @@ static enum ib_wc_status fake_scatter(struct fake_qp *qp,
 }
 
 static void fake_push_recv(struct fake_qp *qp, struct fake_recv *recv,
-			   enum ib_wc_status status, u32 len, u32 inv_key)
+			   enum ib_wc_status status, enum ib_wc_opcode opcode,
+			   u32 len, u32 inv_key)
 {
 	struct fake_cqe cqe = {
 		.wc = {
 			.wr_id = recv->wr_id,
 			.status = status,
-			.opcode = IB_WC_RECV,
+			.opcode = opcode,
 			.byte_len = len,
 			.wc_flags = inv_key ? IB_WC_WITH_INVALIDATE : 0,
 			.ex.invalidate_rkey = inv_key,
@@ -139,7 +140,7 @@ static int fake_deliver_locked(struct fake_qp *qp, const void *data, u32 len,
 		return -EAGAIN;
 	}
 	status = fake_scatter(qp, recv, data, len);
-	fake_push_recv(qp, recv, status, len, inv_key);
+	fake_push_recv(qp, recv, status, IB_WC_RECV, len, inv_key);
 	return status == IB_WC_SUCCESS ? 0 : -EMSGSIZE;
 }
 
@@ -178,12 +179,30 @@ bool fake_qp_fail_recv(struct fake_qp *qp, enum ib_wc_status status)
 	spin_lock_irqsave(&qp->hca->lock, flags);
 	recv = fake_take_recv(qp);
 	if (recv)
-		fake_push_recv(qp, recv, status, 0, 0);
+		fake_push_recv(qp, recv, status, IB_WC_RECV, 0, 0);
 	spin_unlock_irqrestore(&qp->hca->lock, flags);
 	fake_qp_kick(qp);
 	if (recv)
 		fake_cm_qp_down(qp);
 	return recv;
+}
+
+/*
+ * fake_qp_write_imm - the far end writes somewhere, and says so with a receive
+ * @len: of what was written; the receive's buffer stays as it is
+ */
+void fake_qp_write_imm(struct fake_qp *qp, u32 len)
+{
+	struct fake_recv *recv;
+	unsigned long flags;
+
+	spin_lock_irqsave(&qp->hca->lock, flags);
+	recv = fake_take_recv(qp);
+	if (recv)
+		fake_push_recv(qp, recv, IB_WC_SUCCESS, IB_WC_RECV_RDMA_WITH_IMM,
+			       len, 0);
+	spin_unlock_irqrestore(&qp->hca->lock, flags);
+	fake_qp_kick(qp);
 }
 
 const struct ib_device_ops fake_recv_ops = {

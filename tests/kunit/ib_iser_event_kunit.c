@@ -91,6 +91,57 @@ static void port_is_asked_when_the_grace_is_over(struct kunit *test)
 	event_expect_good_io(s);
 }
 
+/* port error | port active, which was before it | the grace is over: failed */
+static void late_event_ends_no_grace(struct kunit *test)
+{
+	struct bed *bed = event_grace_bed(test);
+
+	bed_logged_in(bed, NULL);
+	bed->hca->port_down = true;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
+	bed_settle();
+	fake_hca_event(bed->hca, 1, IB_EVENT_PORT_ACTIVE);
+	msleep(1500);
+	bed_expect_conn_errors(bed, 1);
+}
+
+/* port error | the port is up, and the core has not heard of it | the grace is over */
+static void port_itself_is_asked(struct kunit *test)
+{
+	struct bed *bed = event_grace_bed(test);
+	struct session *s = bed_logged_in(bed, NULL);
+
+	bed->hca->port_down = true;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
+	bed_settle();
+	bed->hca->port_down = false;
+	msleep(1500);
+	bed_expect_conn_errors(bed, 0);
+	event_expect_good_io(s);
+}
+
+/* port error | 0.7 s | down again after a moment | 0.7 s: never down for a second */
+static void each_loss_has_its_grace(struct kunit *test)
+{
+	struct bed *bed = event_grace_bed(test);
+	struct session *s = bed_logged_in(bed, NULL);
+
+	bed->hca->port_down = true;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
+	msleep(700);
+	bed->hca->port_down = false;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ACTIVE);
+	bed_settle();
+	bed->hca->port_down = true;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
+	msleep(700);
+	bed->hca->port_down = false;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ACTIVE);
+	msleep(1500);
+	bed_expect_conn_errors(bed, 0);
+	event_expect_good_io(s);
+}
+
 /* ep_disconnect | port error | the grace is over | stop: nobody is told */
 static void grace_is_for_connections_that_are_up(struct kunit *test)
 {
@@ -182,6 +233,9 @@ static struct kunit_case ib_iser_event_cases[] = {
 	KUNIT_CASE_PARAM(event_concerns_a_connection_or_not, event_gen_params),
 	KUNIT_CASE(grace_is_of_one_port),
 	KUNIT_CASE(port_is_asked_when_the_grace_is_over),
+	KUNIT_CASE(late_event_ends_no_grace),
+	KUNIT_CASE(port_itself_is_asked),
+	KUNIT_CASE(each_loss_has_its_grace),
 	KUNIT_CASE(grace_is_for_connections_that_are_up),
 	KUNIT_CASE(grace_ends_a_connect),
 	KUNIT_CASE(grace_ends_with_its_connection),

@@ -256,7 +256,23 @@ static void second_response_fails_connection(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, cmd_is_done(cmd));
 }
 
+/* An RDMA WRITE with immediate data: what is in the receive is an older message. */
+static void completion_of_another_kind_fails_connection(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct kmsg_dump_iter iter;
+
+	admin_mark_log(&iter);
+	fake_qp_write_imm(s->qp, ISER_HDR_LEN);
+	bed_expect_conn_errors(bed, 1);
+	KUNIT_EXPECT_EQ(test, 1, admin_count_log(&iter, "was not for a SEND"));
+	session_recover(s);
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
+}
+
 static struct kunit_case ib_iser_hostile_cases[] = {
+	KUNIT_CASE(completion_of_another_kind_fails_connection),
 	KUNIT_CASE_PARAM(connection_fails_once_session_goes_on,
 			 hostile_gen_params),
 	KUNIT_CASE(target_speaks_first),

@@ -5,7 +5,12 @@
  * libiscsi must be told once, or the session stands still for ever; and it must
  * be able to recover.
  */
+#include <net/ipv6.h>
+
 #include "bed.h"
+#include "fake_parts.h"
+/* The core's own table, which only its own code changes. */
+#include "../../../../core/core_priv.h"
 
 static const struct loss_case {
 	const char		*desc;
@@ -170,6 +175,37 @@ static void only_the_own_address_matters(struct kunit *test)
 	loss_recover(s, cmd);
 }
 
+/*
+ * RoCE: the address moves to another netdev of the same port, as when a bridge is
+ * made. It is at the port as before, but not where the queue pair sends from.
+ */
+static void address_of_another_netdev_is_another(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
+		.roce = true });
+	struct ib_gid_attr attr = { .gid_type = IB_GID_TYPE_ROCE_UDP_ENCAP };
+	struct net_device *netdev = bed->hca->netdev;
+	unsigned int net = bed->hca->net;
+	struct net_device *bridge = fake_net_create(net + 1000, false);
+	union ib_gid gid = {};
+	struct test_cmd *cmd;
+	struct session *s = loss_session(bed, &cmd);
+
+	KUNIT_ASSERT_NOT_NULL(test, bridge);
+	attr.ndev = bridge;
+	ipv6_addr_set_v4mapped(htonl(0xc6120001 | net << 8),
+			       (struct in6_addr *)gid.raw);
+	KUNIT_EXPECT_EQ(test, 0, ib_cache_gid_add(&bed->hca->ib, 1, &gid, &attr));
+	bed_expect_conn_errors(bed, 0);
+	KUNIT_EXPECT_EQ(test, fake_net_set_ipv4(netdev, net, false, 0), 0);
+	bed_expect_conn_errors(bed, 1);
+	ib_cache_gid_del(&bed->hca->ib, 1, &gid, &attr);
+	KUNIT_EXPECT_EQ(test, fake_net_set_ipv4(netdev, net, false, 1), 0);
+	bed_settle();
+	fake_net_destroy(bridge);
+	loss_recover(s, cmd);
+}
+
 enum removal_state {
 	REMOVAL_CONNECTING,
 	REMOVAL_UP,
@@ -274,6 +310,7 @@ static struct kunit_case ib_iser_loss_cases[] = {
 	KUNIT_CASE_PARAM(loss_after_disconnect_is_silent, loss_gen_params),
 	KUNIT_CASE(reject_of_what_was_up_is_reported),
 	KUNIT_CASE(only_the_own_address_matters),
+	KUNIT_CASE(address_of_another_netdev_is_another),
 	KUNIT_CASE_PARAM(removal_waits_for_nobody, removal_gen_params),
 	{}
 };
