@@ -51,8 +51,28 @@ struct iser_param {
 	int		*value;
 	int		min;
 	int		max;
-	bool		unset;		/* -1 is allowed as well: somebody else's choice */
+	bool		may_be_unset;	/* -1 is allowed as well: the CM chooses */
 };
+
+/* Until then values come from the command line and from modprobe.d. */
+static bool iser_is_loaded;
+
+/* What people have in modprobe.d must not keep the machine from its storage. */
+static int iser_param_out_of_range(const struct kernel_param *kp, int *value)
+{
+	const struct iser_param *param = kp->arg;
+	int nearest = clamp(*value, param->min, param->max);
+
+	if (READ_ONCE(iser_is_loaded)) {
+		pr_err("%s=%d: must be from %d to %d%s\n", kp->name, *value,
+		       param->min, param->max, param->may_be_unset ? ", or -1" : "");
+		return -ERANGE;
+	}
+	pr_warn("%s=%d: must be from %d to %d%s, taking %d\n", kp->name, *value,
+		param->min, param->max, param->may_be_unset ? ", or -1" : "", nearest);
+	*value = nearest;
+	return 0;
+}
 
 static int iser_param_set(const char *text, const struct kernel_param *kp)
 {
@@ -61,13 +81,15 @@ static int iser_param_set(const char *text, const struct kernel_param *kp)
 	int err;
 
 	err = kstrtoint(text, 0, &value);
-	if (!err && (value < param->min || value > param->max) &&
-	    !(param->unset && value == -1))
-		err = -ERANGE;
 	if (err) {
-		pr_err("%s=%s: must be a number from %d to %d%s\n", kp->name, text,
-		       param->min, param->max, param->unset ? ", or -1" : "");
+		pr_err("%s=%s is no number\n", kp->name, text);
 		return err;
+	}
+	if ((value < param->min || value > param->max) &&
+	    !(param->may_be_unset && value == -1)) {
+		err = iser_param_out_of_range(kp, &value);
+		if (err)
+			return err;
 	}
 	WRITE_ONCE(*param->value, value);
 	return 0;
@@ -86,14 +108,15 @@ static const struct kernel_param_ops iser_param_ops = {
 };
 
 static int iser_max_lun = 512;
-static struct iser_param iser_max_lun_param = { &iser_max_lun, 1, 16384 };
+/* LUNs of the flat addressing method are from 16384 on, others larger still. */
+static struct iser_param iser_max_lun_param = { &iser_max_lun, 1, INT_MAX };
 module_param_cb(max_lun, &iser_param_ops, &iser_max_lun_param, 0444);
-MODULE_PARM_DESC(max_lun, "LUNs to look for on a target (1 to 16384, default 512)");
+MODULE_PARM_DESC(max_lun, "LUNs to look for on a target: all below this number (default 512)");
 
-int iser_max_sectors = 1024;
+static int iser_max_sectors = 1024;
 static struct iser_param iser_max_sectors_param = { &iser_max_sectors, 8, 32768 };
-module_param_cb(max_sectors, &iser_param_ops, &iser_max_sectors_param, 0444);
-MODULE_PARM_DESC(max_sectors, "largest transfer in sectors of 512 bytes (8 to 32768, default 1024)");
+module_param_cb(max_sectors, &iser_param_ops, &iser_max_sectors_param, 0644);
+MODULE_PARM_DESC(max_sectors, "largest transfer in sectors of 512 bytes (8 to 32768, default 1024), for new sessions");
 
 bool iser_pi_enable;
 module_param_named(pi_enable, iser_pi_enable, bool, 0444);
@@ -320,13 +343,14 @@ static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 	struct iscsi_cls_session *cls_session;
 	struct iser_conn *conn = ep ? iser_ep_conn_get(ep) : NULL;
 	struct Scsi_Host *shost;
-	int cmds, err;
+	struct iser_host *host;
+	int cmds, max_cmds, err;
 
 	if (!conn)
 		return NULL;
 	if (iser_conn_poll(conn, 0) != 1)
 		goto out_put;
-	shost = iscsi_host_alloc(&iser_host_template, 0, false);
+	shost = iscsi_host_alloc(&iser_host_template, sizeof(*host), false);
 	if (!shost)
 		goto out_put;
 	shost->transportt = iser_scsi_transport;
@@ -350,8 +374,12 @@ static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 	cls_session = iscsi_session_setup(&iser_transport, shost,
 					  cmds + ISCSI_MGMT_CMDS_MAX, 0,
 					  sizeof(struct iser_task), initial_cmdsn, 0);
+	shost->can_queue = min(cmds, max_cmds);
 	if (!cls_session)
 		goto out_remove_host;
+	host = iscsi_host_priv(shost);
+	/* Pairs with smp_load_acquire() in iser_get_host_param(). */
+	smp_store_release(&host->session, cls_session->dd_data);
 	iser_conn_put(conn);
 	return cls_session;
 
@@ -704,6 +732,55 @@ static void iser_get_stats(struct iscsi_cls_conn *cls_conn, struct iscsi_stats *
 	stats->custom_length = ARRAY_SIZE(custom);
 }
 
+/* The connection of a session whose frwd_lock is held, or NULL. */
+static struct iser_conn *iser_session_conn(struct iscsi_session *session)
+{
+	struct iser_binding *binding;
+
+	lockdep_assert_held(&session->frwd_lock);
+	if (!session->leadconn)
+		return NULL;
+	binding = session->leadconn->dd_data;
+	return binding->conn;
+}
+
+/* The local address of the session's connection, as iscsi_tcp has it. */
+static int iser_get_local_addr(struct iscsi_session *session, int param, char *buf)
+{
+	struct sockaddr_storage local;
+	struct iser_conn *conn;
+
+	spin_lock_bh(&session->frwd_lock);
+	conn = iser_session_conn(session);
+	if (conn)
+		local = conn->local;
+	spin_unlock_bh(&session->frwd_lock);
+	return conn ? iscsi_conn_get_addr_param(&local, param, buf) : -ENOTCONN;
+}
+
+static int iser_get_host_param(struct Scsi_Host *shost, enum iscsi_host_param param,
+			       char *buf)
+{
+	struct iser_host *host = iscsi_host_priv(shost);
+	struct iscsi_session *session;
+
+	if (param != ISCSI_HOST_PARAM_IPADDRESS)
+		return iscsi_host_get_param(shost, param, buf);
+	/* Pairs with smp_store_release() in iser_create_session(). */
+	session = smp_load_acquire(&host->session);
+	return session ? iser_get_local_addr(session, (int)param, buf) : -ENOTCONN;
+}
+
+static int iser_get_conn_param(struct iscsi_cls_conn *cls_conn, enum iscsi_param param,
+			       char *buf)
+{
+	struct iscsi_conn *iscsi_conn = cls_conn->dd_data;
+
+	if (param != ISCSI_PARAM_LOCAL_PORT)
+		return iscsi_conn_get_param(cls_conn, param, buf);
+	return iser_get_local_addr(iscsi_conn->session, param, buf);
+}
+
 static umode_t iser_attr_is_visible(int param_type, int param)
 {
 	switch (param_type) {
@@ -712,6 +789,7 @@ static umode_t iser_attr_is_visible(int param_type, int param)
 		case ISCSI_HOST_PARAM_NETDEV_NAME:
 		case ISCSI_HOST_PARAM_HWADDRESS:
 		case ISCSI_HOST_PARAM_INITIATOR_NAME:
+		case ISCSI_HOST_PARAM_IPADDRESS:
 			return 0444;
 		default:
 			return 0;
@@ -724,6 +802,7 @@ static umode_t iser_attr_is_visible(int param_type, int param)
 		case ISCSI_PARAM_DATADGST_EN:
 		case ISCSI_PARAM_CONN_ADDRESS:
 		case ISCSI_PARAM_CONN_PORT:
+		case ISCSI_PARAM_LOCAL_PORT:
 		case ISCSI_PARAM_EXP_STATSN:
 		case ISCSI_PARAM_PERSISTENT_ADDRESS:
 		case ISCSI_PARAM_PERSISTENT_PORT:
@@ -780,18 +859,6 @@ static bool iser_eh_covers(enum iser_eh_scope scope, struct scsi_cmnd *sc,
 	/* Commands that came after the reset are none of its. */
 	return iscsi_task_is_completed(task) &&
 	       (scope == ISER_EH_TARGET || task->sc->device->lun == sc->device->lun);
-}
-
-/* The connection of a session whose frwd_lock is held, or NULL. */
-static struct iser_conn *iser_session_conn(struct iscsi_session *session)
-{
-	struct iser_binding *binding;
-
-	lockdep_assert_held(&session->frwd_lock);
-	if (!session->leadconn)
-		return NULL;
-	binding = session->leadconn->dd_data;
-	return binding->conn;
 }
 
 /*
@@ -912,12 +979,12 @@ static struct iscsi_transport iser_transport = {
 	.destroy_conn		= iser_destroy_conn,
 	.attr_is_visible	= iser_attr_is_visible,
 	.set_param		= iser_set_param,
-	.get_conn_param		= iscsi_conn_get_param,
+	.get_conn_param		= iser_get_conn_param,
 	.get_ep_param		= iser_get_ep_param,
 	.get_session_param	= iscsi_session_get_param,
 	.start_conn		= iser_start_conn,
 	.stop_conn		= iser_stop_conn,
-	.get_host_param		= iscsi_host_get_param,
+	.get_host_param		= iser_get_host_param,
 	.set_host_param		= iscsi_host_set_param,
 	.send_pdu		= iser_send_pdu,
 	.get_stats		= iser_get_stats,
@@ -943,6 +1010,7 @@ static int __init iser_init(void)
 		iser_verbs_exit();
 		return -ENOMEM;
 	}
+	WRITE_ONCE(iser_is_loaded, true);
 	return 0;
 }
 

@@ -291,6 +291,11 @@ struct iser_conn {
 	ktime_t			terminated;	/* start of the teardown */
 };
 
+/* Transport data of a SCSI host. */
+struct iser_host {
+	struct iscsi_session	*session;	/* the only one; set before it is seen */
+};
+
 /* Transport data of a task: NULL unless it has a slot. */
 struct iser_task {
 	struct iser_io		*io;

@@ -597,6 +597,35 @@ static void iser_conn_established(struct iser_conn *conn)
 	wake_up_all(&conn->state_wait);
 }
 
+/* Why the CM refused, in words that say what to look at. */
+static const char *iser_reject_cause(struct rdma_cm_id *id, int reason)
+{
+	bool ib_cm = rdma_ib_or_roce(id->device, id->port_num);
+
+	if (ib_cm && reason == IB_CM_REJ_INVALID_SERVICE_ID)
+		return "refused: nothing listens on this port over RDMA";
+	if (reason == (ib_cm ? IB_CM_REJ_CONSUMER_DEFINED : -ECONNREFUSED))
+		return "refused: no iSER portal at this address, or the target takes no more connections";
+	return rdma_reject_msg(id, reason);
+}
+
+/* Why there is no connection, likewise. */
+static const char *iser_connect_cause(const struct rdma_cm_event *event)
+{
+	switch (event->event) {
+	case RDMA_CM_EVENT_ADDR_ERROR:
+		return event->status == -ENODEV ?
+		       "no RDMA device leads to this address" :
+		       "nobody answers at this address";
+	case RDMA_CM_EVENT_ROUTE_ERROR:
+		return "the RDMA network has no route to this address";
+	case RDMA_CM_EVENT_UNREACHABLE:
+		return "no answer from this address over RDMA";
+	default:
+		return rdma_event_msg(event->event);
+	}
+}
+
 /* One step of coming up; what it makes is the release's to undo. */
 static void iser_conn_setup_step(struct iser_conn *conn, enum rdma_cm_event_type event)
 {
@@ -645,13 +674,13 @@ static int iser_cm_handler(struct rdma_cm_id *id, struct rdma_cm_event *event)
 		iser_conn_setup_step(conn, event->event);
 		break;
 	case RDMA_CM_EVENT_REJECTED:
-		iser_conn_fail(conn, rdma_reject_msg(id, event->status), -ECONNREFUSED);
+		iser_conn_fail(conn, iser_reject_cause(id, event->status), -ECONNREFUSED);
 		break;
 	case RDMA_CM_EVENT_ADDR_ERROR:
 	case RDMA_CM_EVENT_ROUTE_ERROR:
 	case RDMA_CM_EVENT_CONNECT_ERROR:
 	case RDMA_CM_EVENT_UNREACHABLE:
-		iser_conn_fail(conn, rdma_event_msg(event->event),
+		iser_conn_fail(conn, iser_connect_cause(event),
 			       event->status < 0 ? event->status : -EHOSTUNREACH);
 		break;
 	case RDMA_CM_EVENT_DISCONNECTED:

@@ -22,6 +22,11 @@ static const struct param_case {
 	{ "ack_timeout 0, never", "ack_timeout", "0", "-1", -ERANGE },
 	{ "grace", "port_down_grace_ms", "600000", "0", 0 },
 	{ "grace of -1", "port_down_grace_ms", "-1", "0", -ERANGE },
+	{ "LUNs of the flat addressing method", "max_lun", "32768", "512", 0 },
+	{ "no LUN", "max_lun", "0", "512", -ERANGE },
+	{ "max_sectors", "max_sectors", "32768", "1024", 0 },
+	{ "max_sectors too large", "max_sectors", "65536", "1024", -ERANGE },
+	{ "max_sectors of less than a page", "max_sectors", "7", "1024", -ERANGE },
 	{ "pi_guard", "pi_guard", "1", "0", 0 },
 	{ "pi_guard too large", "pi_guard", "2", "0", -ERANGE },
 	{ "pi_guard below 0", "pi_guard", "-1", "0", -ERANGE },
@@ -169,6 +174,38 @@ static void session_tells_its_portal(struct kunit *test)
 		 ntohs(((struct sockaddr_in *)&addr)->sin_port));
 	KUNIT_EXPECT_EQ(test, admin_read(path, text, sizeof(text)), 0);
 	KUNIT_EXPECT_STREQ(test, text, wanted);
+}
+
+/* As `iscsiadm -m session -P 1` shows it, where iscsi_tcp has it. */
+static void session_tells_its_own_address(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	char path[80], text[64], wanted[64];
+
+	snprintf(path, sizeof(path), "class/iscsi_host/host%u/ipaddress", s->host_no);
+	snprintf(wanted, sizeof(wanted), "198.18.%u.1", bed->hca->net);
+	KUNIT_EXPECT_EQ(test, admin_read(path, text, sizeof(text)), 0);
+	KUNIT_EXPECT_STREQ(test, text, wanted);
+	snprintf(path, sizeof(path),
+		 "class/iscsi_connection/connection%u:0/local_port", s->sid);
+	KUNIT_EXPECT_EQ(test, admin_read(path, text, sizeof(text)), 0);
+}
+
+/* Sessions that there are keep what they have promised, over reconnects, too. */
+static void new_sessions_use_max_sectors(struct kunit *test)
+{
+	const struct cmd_spec large = { .len = SZ_512K }, small = { .len = SZ_128K };
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL), *other;
+
+	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "max_sectors", "256"), 0);
+	other = bed_logged_in(bed, NULL);
+	KUNIT_EXPECT_EQ(test, s->shost->max_sectors, 1024);
+	KUNIT_EXPECT_EQ(test, other->shost->max_sectors, 256);
+	session_recover(s);
+	cmd_expect_good(cmd_submit(s, &large));
+	cmd_expect_good(cmd_submit(other, &small));
 }
 
 static u64 admin_custom(struct iscsi_stats *stats, const char *name)
@@ -325,6 +362,8 @@ static struct kunit_case ib_iser_admin_cases[] = {
 	KUNIT_CASE(blocking_connect_returns_connected),
 	KUNIT_CASE(blocking_connect_returns_why_not),
 	KUNIT_CASE(session_tells_its_portal),
+	KUNIT_CASE(session_tells_its_own_address),
+	KUNIT_CASE(new_sessions_use_max_sectors),
 	KUNIT_CASE(statistics_count_what_was_moved),
 	KUNIT_CASE_PARAM(residuals_are_not_counted, residual_gen_params),
 	KUNIT_CASE(digests_are_refused),

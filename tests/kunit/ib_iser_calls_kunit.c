@@ -313,7 +313,7 @@ static void other_attributes_are_not_shown(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0,
 			t->attr_is_visible(ISCSI_PARAM, ISCSI_PARAM_CHAP_IN_IDX));
 	KUNIT_EXPECT_EQ(test, 0, t->attr_is_visible(ISCSI_HOST_PARAM,
-						    ISCSI_HOST_PARAM_IPADDRESS));
+						    ISCSI_HOST_PARAM_PORT_STATE));
 	KUNIT_EXPECT_EQ(test, 0, t->attr_is_visible(ISCSI_NET_PARAM,
 						    ISCSI_NET_PARAM_MAC));
 }

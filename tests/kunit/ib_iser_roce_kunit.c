@@ -5,6 +5,7 @@
  * does, this side owns nothing any more when iscsid has disconnected and
  * stopped; only the CM may go on with its timewait.
  */
+#include "admin.h"
 #include "bed.h"
 
 static struct bed *roce_bed(struct kunit *test)
@@ -112,12 +113,17 @@ static void silence_is_borne_as_long_as_was_asked_for(struct kunit *test)
 static const struct roce_reject_case {
 	const char		*desc;
 	enum ib_cm_rej_reason	reason;
+	const char		*log;
 } roce_reject_cases[] = {
-	{ "stale connection",		IB_CM_REJ_STALE_CONN },
-	{ "nobody listens there",	IB_CM_REJ_INVALID_SERVICE_ID },
-	{ "the target refuses",		IB_CM_REJ_CONSUMER_DEFINED },
-	{ "no resources",		IB_CM_REJ_NO_RESOURCES },
-	{ "a reason nobody knows",	0xeeee },
+	{ "stale connection",		IB_CM_REJ_STALE_CONN,
+	  "stale conn" },
+	{ "nobody listens there",	IB_CM_REJ_INVALID_SERVICE_ID,
+	  "nothing listens on this port over RDMA (-111)" },
+	{ "the target refuses",		IB_CM_REJ_CONSUMER_DEFINED,
+	  "no iSER portal at this address, or the target takes no more connections (-111)" },
+	{ "no resources",		IB_CM_REJ_NO_RESOURCES,
+	  "no resources" },
+	{ "a reason nobody knows",	0xeeee, "(-111)" },
 };
 
 KUNIT_ARRAY_PARAM_DESC(roce_reject, roce_reject_cases, desc);
@@ -128,9 +134,12 @@ static void rejected_connect_leaves_nothing(struct kunit *test)
 	const struct roce_reject_case *c = test->param_value;
 	struct bed *bed = roce_bed(test);
 	struct session *s = roce_connecting(bed);
+	struct kmsg_dump_iter iter;
 
+	admin_mark_log(&iter);
 	fake_roce_reject(s->qp, c->reason);
 	bed_settle();
+	KUNIT_EXPECT_EQ(test, 1, admin_count_log(&iter, c->log));
 	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), -ECONNREFUSED);
 	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), -ECONNREFUSED);
 	roce_disconnect(s);
