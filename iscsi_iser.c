@@ -298,12 +298,20 @@ static int iser_get_ep_param(struct iscsi_endpoint *ep, enum iscsi_param param, 
 	return len;
 }
 
+/* How many commands the send queue holds, beside control PDUs. */
+static int iser_device_cmds(struct iser_device *device)
+{
+	return (device->sq_wrs - ISER_CONTROL_WRS) / device->cmd_wrs;
+}
+
 /* Can a host that was made for one device work with the one behind @conn? */
 static bool iser_host_fits(struct Scsi_Host *shost, struct iser_conn *conn)
 {
 	struct iser_device *device = conn->device;
 
 	return shost->max_sectors <= device->max_sectors &&
+	       shost->max_segment_size <= ib_dma_max_seg_size(device->ibdev) &&
+	       shost->can_queue <= iser_device_cmds(device) &&
 	       !(scsi_host_get_prot(shost) & ~device->prot_caps) &&
 	       (!scsi_host_get_prot(shost) ||
 		scsi_host_get_guard(shost) == device->prot_guard) &&
@@ -316,15 +324,18 @@ static struct iscsi_transport iser_transport;
 
 static void iser_host_limit(struct Scsi_Host *shost, struct iser_device *device)
 {
-	u32 cmds = rounddown_pow_of_two(device->rq_wrs - ISER_UNEXPECTED_PDUS);
+	/* Whole pages, or a buffer would need one more than an MR has. */
+	u32 max_sectors = round_down(min_t(u32, READ_ONCE(iser_max_sectors),
+					   device->max_sectors),
+				     ISER_MR_PAGE_SIZE / SECTOR_SIZE);
+	u32 tasks = rounddown_pow_of_two(device->rq_wrs - ISER_UNEXPECTED_PDUS);
 
-	shost->can_queue = min_t(u32, cmds, ISER_CMDS_MAX);
-	shost->max_sectors = device->max_sectors;
+	shost->can_queue = min_t(u32, tasks, ISER_CMDS_MAX);
+	shost->max_sectors = max_sectors;
 	shost->sg_tablesize = min_t(u32, SG_MAX_SEGMENTS,
-				    device->max_sectors * SECTOR_SIZE /
-				    ISER_MR_PAGE_SIZE + 1);
+				    max_sectors * SECTOR_SIZE / ISER_MR_PAGE_SIZE + 1);
 	shost->virt_boundary_mask = device->virt_boundary;
-	shost->max_segment_size = UINT_MAX;
+	shost->max_segment_size = ib_dma_max_seg_size(device->ibdev);
 	if (device->prot_caps) {
 		shost->sg_prot_tablesize = shost->sg_tablesize;
 		scsi_host_set_prot(shost, device->prot_caps);
@@ -363,14 +374,21 @@ static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 	if (err)
 		goto out_free_host;
 	iser_host_limit(shost, conn->device);
+	max_cmds = iser_device_cmds(conn->device);
 	iser_conn_unlock_setup(conn);
 	cmds = iscsi_host_get_max_scsi_cmds(shost, cmds_max);
 	if (cmds < 0)
 		goto out_free_host;
-	shost->can_queue = cmds;
+	/* As many tasks as were asked for, and as many commands as can be sent. */
+	if (cmds > max_cmds)
+		iser_conn_log(info, conn, "the send queue holds %d commands of a session, not %d\n",
+			      max_cmds, cmds);
+	shost->can_queue = min(cmds, max_cmds);
 	/* Not the HCA's child: a session outlives devices. */
 	if (iscsi_host_add(shost, NULL))
 		goto out_free_host;
+	/* Of this libiscsi makes the tasks, by a power of two; no disk is there yet. */
+	shost->can_queue = cmds;
 	cls_session = iscsi_session_setup(&iser_transport, shost,
 					  cmds + ISCSI_MGMT_CMDS_MAX, 0,
 					  sizeof(struct iser_task), initial_cmdsn, 0);
@@ -989,6 +1007,7 @@ static struct iscsi_transport iser_transport = {
 	.send_pdu		= iser_send_pdu,
 	.get_stats		= iser_get_stats,
 	.alloc_pdu		= iser_alloc_pdu,
+	.init_task		= iser_init_task,
 	.xmit_task		= iser_xmit_task,
 	.cleanup_task		= iser_cleanup_task,
 	.check_protection	= iser_check_protection,

@@ -19,7 +19,7 @@
  *     the CM callback takes (the setup mutex excepted).
  *  8. Memory that storage may be waiting for is allocated with GFP_NOIO.
  *  9. A failed allocation, mapping or post in the I/O path costs that I/O a
- *     retry, never an error.
+ *     retry, never an error; but what would fail at each retry is an error.
  *
  * Lock order:
  *   handler_mutex of the CM id -> iser_conn.setup_mutex
@@ -94,9 +94,10 @@ struct iser_device {
 	u32			mr_pages;	/* I: pages one MR can hold */
 	u32			sq_wrs;		/* I: send queue entries, drain's excepted */
 	u32			rq_wrs;		/* I: likewise */
+	u32			cmd_wrs;	/* I: what a command may take of the SQ */
 	u32			send_sges;	/* I */
 	unsigned long		virt_boundary;	/* I: what a scatter list has to honour */
-	u32			max_sectors;	/* I: of 512 bytes, in one command */
+	u32			max_sectors;	/* I: of 512 bytes, that one MR can describe */
 	u32			prot_caps;	/* I: SHOST_DIF_*, SHOST_DIX_*; 0: no T10-PI */
 	unsigned char		prot_guard;	/* I: SHOST_DIX_GUARD_* */
 	bool			lack_of_pi_said; /* in create_session, one at a time */
@@ -140,7 +141,8 @@ struct iser_io {
 	int			prot_dma_count;	/* and after */
 	enum dma_data_direction	dir;
 	u32			length;		/* EDTL */
-	u32			sq_wrs;		/* send queue entries reserved */
+	int			prepared;	/* enum iser_io_hca of a command, or an errno */
+	u32			sq_wrs;		/* send queue entries to reserve */
 	u32			dataouts;	/* Data-Out PDUs sent */
 	u64			text_dma;	/* mapped text of a control PDU */
 	u32			text_len;	/* 0: none is mapped */
@@ -238,12 +240,13 @@ struct iser_conn {
 	u32			num_ios;	/* I */
 	u32			sq_size;	/* I */
 	u32			data_sges;	/* I: of a SEND, beside the header's */
-	u32			cmd_wrs;	/* I: what a command may take of the SQ */
+	u32			cmd_wrs;	/* I: the device's */
 	u32			sq_posted;	/* F: entries reserved so far */
 	u32			sq_done;	/* C: entries given back so far */
 	struct iser_dataout	*dataouts;	/* I: from start_conn on */
 	u32			num_dataouts;	/* I: a power of two, or 0 */
 	u32			dataouts_posted; /* F */
+	bool			unfit_said;	/* F: see iser_say_unfit() */
 	const struct ib_send_wr	*bad_wr;	/* F: of the last post */
 	struct iser_hdr_pages	*hdrs;		/* I: of ios */
 	struct iser_hdr_pages	*dataout_hdrs;	/* I */
@@ -301,8 +304,17 @@ struct iser_task {
 	struct iser_io		*io;
 };
 
+/* In front of each line of the log: where the connection leads, over what. */
+#define iser_conn_log(level, conn, fmt, ...)				\
+do {									\
+	const struct iser_conn *logged = (conn);			\
+									\
+	pr_##level("%pISpc (%s/%u, conn %u): " fmt, &logged->portal,	\
+		   logged->ibdev ? logged->device_name : "no device",	\
+		   logged->port, logged->id, ##__VA_ARGS__);		\
+} while (0)
+
 /* iscsi_iser.c */
-extern int iser_max_sectors;
 extern bool iser_pi_enable;
 extern int iser_pi_guard;
 extern int iser_ack_timeout;
@@ -338,6 +350,7 @@ void iser_conn_put(struct iser_conn *conn);
 
 /* iser_initiator.c */
 int iser_alloc_pdu(struct iscsi_task *task, u8 opcode);
+int iser_init_task(struct iscsi_task *task);
 int iser_xmit_task(struct iscsi_task *task);
 void iser_cleanup_task(struct iscsi_task *task);
 void iser_io_init(struct iser_io *io);

@@ -168,29 +168,70 @@ static void iser_device_query_pi(struct iser_device *device)
 	device->mr_pages = min(device->mr_pages, attrs->max_pi_fast_reg_page_list_len);
 }
 
-/* Derive what a connection may ask of the device. False: too little for iSER. */
-static bool iser_device_query(struct iser_device *device)
+/*
+ * The queues' sizes, and with them what sessions are promised: see
+ * iser_host_limit(). One entry of each queue, and of the CQ for each, is the
+ * drain's; providers that round up to a power of two, and need an entry
+ * themselves, come out at one. False: too little for iSER.
+ */
+static bool iser_device_size_queues(struct iser_device *device)
 {
 	const struct ib_device_attr *attrs = &device->ibdev->attrs;
 	u32 qp_wrs = attrs->max_qp_wr;
 	u32 cqes = attrs->max_cqe;
 
-	if (!(attrs->device_cap_flags & IB_DEVICE_MEM_MGT_EXTENSIONS) ||
-	    attrs->max_fast_reg_page_list_len < 2 || attrs->max_send_sge < 2 ||
-	    attrs->max_recv_sge < 2)
-		return false;
-
-	/* One entry of each queue, and of the CQ for each, is the drain's. */
+	device->cmd_wrs = device->prot_caps ? ISER_PI_CMD_WRS : ISER_CMD_WRS;
 	device->rq_wrs = min_t(u32, ISER_CMDS_MAX + ISER_UNEXPECTED_PDUS, qp_wrs - 1);
-	device->sq_wrs = min_t(u32, 2 * ISER_CMDS_MAX, qp_wrs - 1);
+	device->sq_wrs = min_t(u32, 2 * ISER_CMDS_MAX - 2, qp_wrs - 1);
 	if (device->rq_wrs + device->sq_wrs + 2 > cqes) {
 		device->rq_wrs = min(device->rq_wrs, (cqes - 2) / 3);
 		device->sq_wrs = min(device->sq_wrs, (cqes - 2) / 3 * 2);
 	}
-	if (device->rq_wrs < ISCSI_TOTAL_CMDS_MIN + ISER_UNEXPECTED_PDUS ||
-	    device->sq_wrs < ISCSI_TOTAL_CMDS_MIN * ISER_CMD_WRS + ISER_CONTROL_WRS)
-		return false;
+	return device->rq_wrs >= ISCSI_TOTAL_CMDS_MIN + ISER_UNEXPECTED_PDUS &&
+	       device->sq_wrs >= ISCSI_TOTAL_CMDS_MIN * ISER_CMD_WRS + ISER_CONTROL_WRS;
+}
 
+/*
+ * Where data is bounced (swiotlb), a piece of it keeps its offset within a page
+ * only if the device asks for that, and without it the pieces of a scatter list
+ * do not fit an MR's list of pages. Others use the device, too: more may be
+ * asked for, and never less.
+ */
+static void iser_device_align_dma(struct iser_device *device)
+{
+	struct device *dma_device = device->ibdev->dma_device;
+
+	if (dma_device && dma_device->dma_parms && device->virt_boundary)
+		dma_set_min_align_mask(dma_device, dma_get_min_align_mask(dma_device) |
+						   device->virt_boundary);
+}
+
+/* What one MR can describe. */
+static void iser_device_limit_sectors(struct iser_device *device)
+{
+	u64 sectors;
+
+	/* A buffer that starts inside a page needs one page more than its size. */
+	sectors = (u64)(device->mr_pages - 1) * (ISER_MR_PAGE_SIZE / SECTOR_SIZE);
+	/* After the alignment, which takes something of it. */
+	if (device->ibdev->dma_device)
+		sectors = min_t(u64, sectors,
+				dma_max_mapping_size(device->ibdev->dma_device) /
+				SECTOR_SIZE);
+	/* Whole pages, or a buffer would need one more than an MR has. */
+	device->max_sectors = round_down(min_t(u64, sectors, S32_MAX),
+					 ISER_MR_PAGE_SIZE / SECTOR_SIZE);
+}
+
+/* Derive what a connection may ask of the device. False: too little for iSER. */
+static bool iser_device_query(struct iser_device *device)
+{
+	const struct ib_device_attr *attrs = &device->ibdev->attrs;
+
+	if (!(attrs->device_cap_flags & IB_DEVICE_MEM_MGT_EXTENSIONS) ||
+	    attrs->max_fast_reg_page_list_len < 2 || attrs->max_send_sge < 2 ||
+	    attrs->max_recv_sge < 2)
+		return false;
 	device->send_sges = min_t(u32, ISER_SEND_SGES, attrs->max_send_sge);
 	if (attrs->kernel_cap_flags & IBK_SG_GAPS_REG) {
 		device->mr_type = IB_MR_TYPE_SG_GAPS;
@@ -199,20 +240,12 @@ static bool iser_device_query(struct iser_device *device)
 		device->mr_type = IB_MR_TYPE_MEM_REG;
 		device->virt_boundary = ISER_MR_PAGE_SIZE - 1;
 	}
-	/* A buffer that starts inside a page needs one page more than its size. */
 	device->mr_pages = attrs->max_fast_reg_page_list_len;
 	iser_device_query_pi(device);
-	device->max_sectors = min_t(u64, iser_max_sectors,
-				    (u64)(device->mr_pages - 1) *
-				    (ISER_MR_PAGE_SIZE / SECTOR_SIZE));
-	if (device->ibdev->dma_device)
-		device->max_sectors =
-			min_t(size_t, device->max_sectors,
-			      dma_max_mapping_size(device->ibdev->dma_device) /
-			      SECTOR_SIZE);
-	/* Whole pages, or a buffer would need one more than an MR has. */
-	device->max_sectors = round_down(device->max_sectors,
-					 ISER_MR_PAGE_SIZE / SECTOR_SIZE);
+	if (!iser_device_size_queues(device))
+		return false;
+	iser_device_align_dma(device);
+	iser_device_limit_sectors(device);
 	return true;
 }
 

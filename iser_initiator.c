@@ -4,10 +4,11 @@
  *
  * Sending. libiscsi calls with session->frwd_lock held, BH off, nothing may
  * sleep. iser_alloc_pdu() gives a task the slot with its index; libiscsi builds
- * the BHS in it. iser_xmit_task() maps the data, registers it where the target
- * is to fetch or place it, and posts registration, command and unsolicited
- * Data-Out PDUs as one chain. It returns an error only if nothing was sent;
- * libiscsi then asks again. After the post it touches neither slot nor task.
+ * the BHS in it. iser_init_task() maps the data, and prepares its registration
+ * where the target is to fetch or place it; iser_xmit_task() posts registration,
+ * command and unsolicited Data-Out PDUs as one chain. It returns an error only if
+ * nothing was sent; libiscsi then asks again. After the post it touches neither
+ * slot nor task.
  *
  * The end of an I/O. With the post the slot passes to the HCA, together with a
  * reference on the task. io->hca says what keeps it there: the SENDs, the rkey,
@@ -27,6 +28,8 @@
  * the connection. An rkey that the target claims to have invalidated must be
  * the one that the command advertised.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/unaligned.h>
 
 #include "iscsi_iser.h"
@@ -618,18 +621,16 @@ static int iser_io_fill_sges_mr(struct iser_io *io, struct ib_sge *sge, u32 offs
 }
 
 /* Chain the unsolicited Data-Out PDUs of a command behind it. */
-static int iser_prepare_dataouts(struct iser_io *io)
+static void iser_prepare_dataouts(struct iser_io *io)
 {
 	struct iscsi_task *task = io->task;
 	struct iser_conn *conn = io->conn;
 	struct iscsi_r2t_info *unsol = &task->unsol_r2t;
 	struct ib_send_wr *prev = &io->send_wr;
-	u32 count = DIV_ROUND_UP(unsol->data_length, task->conn->max_xmit_dlength);
+	u32 count = io->dataouts;
 	u32 i;
 
 	/* Where the queue has room, so has their ring: see iser_start_dataouts(). */
-	if (!iser_sq_has_room(conn, conn->cmd_wrs + count + ISER_CONTROL_WRS))
-		return -EAGAIN;
 	for (i = 0; i < count; i++) {
 		struct iser_dataout *dataout =
 			&conn->dataouts[(conn->dataouts_posted + i) &
@@ -654,9 +655,6 @@ static int iser_prepare_dataouts(struct iser_io *io)
 	io->send_wr.send_flags = 0;
 	prev->wr_cqe = &io->send_cqe;
 	prev->send_flags = IB_SEND_SIGNALED;
-	io->dataouts = count;
-	io->sq_wrs += count;
-	return 0;
 }
 
 /*
@@ -693,11 +691,8 @@ static int iser_prepare_write(struct iser_io *io)
 		iser->write_stag = cpu_to_be32(io->reg_wr.mr->rkey);
 		iser->write_va = cpu_to_be64(io->reg_wr.mr->iova + sent);
 	}
-	if (unsolicited) {
-		err = iser_prepare_dataouts(io);
-		if (err)
-			return err;
-	}
+	if (unsolicited)
+		iser_prepare_dataouts(io);
 	return ISER_IO_SEND | ISER_IO_RKEY;
 }
 
@@ -718,11 +713,16 @@ static int iser_prepare_read(struct iser_io *io)
 /* A SCSI command. Returns what the HCA will own. */
 static int iser_prepare_command(struct iser_io *io, struct scsi_cmnd *sc)
 {
+	u32 unsolicited = 0;
 	int err;
 
-	if (unlikely(!iser_sq_has_room(io->conn, io->conn->cmd_wrs + ISER_CONTROL_WRS)))
+	if (sc->sc_data_direction == DMA_TO_DEVICE)
+		unsolicited = io->task->unsol_r2t.data_length;
+	if (unsolicited)
+		io->dataouts = DIV_ROUND_UP(unsolicited, io->task->conn->max_xmit_dlength);
+	io->sq_wrs = io->conn->cmd_wrs + io->dataouts;
+	if (unlikely(!iser_sq_has_room(io->conn, io->sq_wrs + ISER_CONTROL_WRS)))
 		return -EAGAIN;
-	io->sq_wrs = io->conn->cmd_wrs;
 	io->dir = sc->sc_data_direction;
 	io->length = scsi_transfer_length(sc);
 	io->no_response = false;
@@ -801,17 +801,66 @@ static void iser_io_leave_to_flush(struct iser_io *io)
 		;
 }
 
+static void iser_io_begin(struct iser_io *io)
+{
+	memset(&io->hdr->iser, 0, sizeof(io->hdr->iser));
+	io->hdr->iser.flags = ISCSI_CTRL;
+	io->dataouts = 0;
+	io->send_wr.next = NULL;
+	io->send_wr.num_sge = 1;
+	io->send_wr.wr_cqe = &io->send_cqe;
+	io->send_wr.send_flags = IB_SEND_SIGNALED;
+}
+
+/* Once for a connection: the same will be wrong with the others. */
+static void iser_say_unfit(struct iser_io *io)
+{
+	struct iser_conn *conn = io->conn;
+
+	if (conn->unfit_said)
+		return;
+	conn->unfit_said = true;
+	iser_conn_log(err, conn, "a command of %u bytes in %d pieces fails: the device cannot describe its data (%d)\n",
+		      io->length, io->dma_count, io->prepared);
+}
+
+/**
+ * iser_init_task - map and register the data of a SCSI command
+ * @task: with a slot, its BHS built
+ *
+ * An error of xmit_task always leads to a retry, one of this never: only what
+ * would be the same at each retry is an error here. Control PDUs are prepared
+ * when they are sent.
+ *
+ * Context: frwd_lock held, BH off; xmit_task follows under the same lock.
+ * Return: 0; -EIO if the command's data cannot be described to the device.
+ */
+int iser_init_task(struct iscsi_task *task)
+{
+	struct iser_io *io = iser_task_io(task);
+
+	if (!task->sc || unlikely(io->conn->state != ISER_CONN_UP))
+		return 0;
+	iser_io_begin(io);
+	io->prepared = iser_prepare_command(io, task->sc);
+	if (likely(io->prepared != -EINVAL && io->prepared != -EOPNOTSUPP))
+		return 0;
+	iser_say_unfit(io);
+	return -EIO;
+}
+
 /**
  * iser_xmit_task - send a PDU
- * @task: with a slot, its BHS built
+ * @task: with a slot, its BHS built; a command has been prepared
  *
  * Posts only while the connection is UP; for a bound connection that state is
  * left under frwd_lock.
  *
  * Context: frwd_lock held, BH off.
  * Return: 0 if anything was sent. Else nothing was, and libiscsi gives a SCSI
- * command back for a retry: -ENOTCONN, -EAGAIN (no room in the send queue),
- * -ENOMEM, or what the device said.
+ * command back for a retry, which may well succeed: -ENOTCONN (another connection
+ * comes), -EAGAIN (no room in the send queue, some comes free), -ENOMEM (no
+ * mapping, likewise), or what the device said.
  */
 int iser_xmit_task(struct iscsi_task *task)
 {
@@ -825,14 +874,12 @@ int iser_xmit_task(struct iscsi_task *task)
 	lockdep_assert_held(&task->conn->session->frwd_lock);
 	if (unlikely(conn->state != ISER_CONN_UP))
 		return -ENOTCONN;
-	memset(&io->hdr->iser, 0, sizeof(io->hdr->iser));
-	io->hdr->iser.flags = ISCSI_CTRL;
-	io->dataouts = 0;
-	io->send_wr.next = NULL;
-	io->send_wr.num_sge = 1;
-	io->send_wr.wr_cqe = &io->send_cqe;
-	io->send_wr.send_flags = IB_SEND_SIGNALED;
-	owned = task->sc ? iser_prepare_command(io, task->sc) : iser_prepare_control(io);
+	if (task->sc) {
+		owned = io->prepared;
+	} else {
+		iser_io_begin(io);
+		owned = iser_prepare_control(io);
+	}
 	if (unlikely(owned < 0)) {
 		err = owned;
 		goto out_unmap;

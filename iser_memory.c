@@ -165,8 +165,9 @@ void iser_conn_free_ios(struct iser_conn *conn)
 int iser_conn_alloc_mrs(struct iser_conn *conn)
 {
 	struct iser_device *device = conn->device;
+	u32 max_sectors = conn->iscsi_conn->session->host->max_sectors;
 	u32 pages = min_t(u64, device->mr_pages,
-			  (u64)iser_max_sectors * SECTOR_SIZE / ISER_MR_PAGE_SIZE + 1);
+			  (u64)max_sectors * SECTOR_SIZE / ISER_MR_PAGE_SIZE + 1);
 	struct ib_mr *mr;
 	u32 i;
 
@@ -526,12 +527,13 @@ static int iser_io_register_pi(struct iser_io *io, int access)
 	err = io->pi_unchecked ? iser_pi_status(io, &status) : 0;
 	if (err)
 		return err;
+	/* First, for the mapping adds to them. */
+	iser_pi_set_attrs(mr->sig_attrs, io->task->sc);
 	err = ib_map_mr_sg_pi(mr, io->sg, io->dma_count, NULL, io->prot_sg,
 			      io->prot_sg ? io->prot_dma_count : 0, NULL,
 			      ISER_MR_PAGE_SIZE);
 	if (err)
 		return err < 0 ? err : -EINVAL;
-	iser_pi_set_attrs(mr->sig_attrs, io->task->sc);
 	ib_update_fast_reg_key(mr, ib_inc_rkey(mr->rkey));
 	io->pi_unchecked = true;
 	io->reg_wr.wr.opcode = IB_WR_REG_MR_INTEGRITY;
@@ -589,7 +591,8 @@ u8 iser_check_protection(struct iscsi_task *task, sector_t *sector)
  * The caller posts io->reg_wr in front of the command.
  *
  * Context: xmit_task, frwd_lock held.
- * Return: 0, or a negative errno if the MR cannot describe the scatter list.
+ * Return: 0; -EINVAL or -EOPNOTSUPP if the MR cannot describe the scatter list and
+ * never will; else what the device said.
  */
 int iser_io_register(struct iser_io *io, int access)
 {

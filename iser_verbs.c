@@ -58,15 +58,6 @@ static struct workqueue_struct *iser_release_wq;
 static atomic_t iser_conn_ids;
 static atomic_t iser_conn_count;
 
-#define iser_conn_log(level, conn, fmt, ...)				\
-do {									\
-	const struct iser_conn *logged = (conn);			\
-									\
-	pr_##level("%pISpc (%s/%u, conn %u): " fmt, &logged->portal,	\
-		   logged->ibdev ? logged->device_name : "no device",	\
-		   logged->port, logged->id, ##__VA_ARGS__);		\
-} while (0)
-
 /* The only place that writes the state. True for the one who made the change. */
 static bool iser_conn_change_state(struct iser_conn *conn, enum iser_conn_state to)
 {
@@ -357,7 +348,6 @@ static void iser_conn_drain_work(struct work_struct *work)
 {
 	struct iser_conn *conn = container_of(work, struct iser_conn, drain_work);
 	unsigned int noio = memalloc_noio_save();
-	u32 i;
 
 	cancel_work_sync(&conn->setup_work);
 	mutex_lock(&conn->setup_mutex);
@@ -507,11 +497,8 @@ static int iser_conn_create_qp(struct iser_conn *conn)
 	struct ib_cq *cq;
 	int err;
 
-	conn->cmd_wrs = ISER_CMD_WRS;
-	if (device->prot_caps) {
-		conn->cmd_wrs = ISER_PI_CMD_WRS;
+	if (device->prot_caps)
 		attr.create_flags = IB_QP_CREATE_INTEGRITY_EN;
-	}
 	pd = ib_alloc_pd(conn->ibdev, 0);
 	if (IS_ERR(pd))
 		return PTR_ERR(pd);
@@ -529,6 +516,7 @@ static int iser_conn_create_qp(struct iser_conn *conn)
 		return err;
 	conn->qp = conn->cm_id->qp;
 	conn->sq_size = device->sq_wrs;
+	conn->cmd_wrs = device->cmd_wrs;
 	conn->data_sges = device->send_sges - 1;
 	return iser_conn_alloc_recvs(conn, ISER_LOGIN_RECVS);
 }

@@ -72,6 +72,13 @@ static struct fake_mapping *fake_mapping_find(struct fake_dma *dma, u64 addr,
 	return map;
 }
 
+/* An IOMMU keeps the offset within a page; swiotlb only what it is asked to keep. */
+static u64 fake_dma_offset(struct fake_dma *dma, phys_addr_t phys)
+{
+	return dma->bounces ? phys & dma_get_min_align_mask(dma->dev) :
+			      offset_in_page(phys);
+}
+
 static bool fake_mapping_insert(struct fake_dma *dma, struct fake_mapping *map)
 {
 	unsigned int i, slot;
@@ -85,7 +92,7 @@ static bool fake_mapping_insert(struct fake_dma *dma, struct fake_mapping *map)
 		dma->cursor = slot;
 		dma->live++;
 		map->addr = ((u64)slot << FAKE_SLOT_SHIFT) +
-			    offset_in_page(map->seg[0].phys);
+			    fake_dma_offset(dma, map->seg[0].phys);
 		return true;
 	}
 	return false;
@@ -328,7 +335,16 @@ static void fake_sync_sg_for_device(struct device *dev, struct scatterlist *sgl,
 		fake_sync(dev, sg_dma_address(sg), sg_dma_len(sg), dir, true);
 }
 
+/* As swiotlb_max_mapping_size() has it: 128 slots of 2 KiB, less the alignment. */
+static size_t fake_max_mapping_size(struct device *dev)
+{
+	if (!fake_dma_hca(dev)->dma->bounces)
+		return SIZE_MAX;
+	return SZ_256K - round_up(dma_get_min_align_mask(dev), SZ_2K);
+}
+
 static const struct dma_map_ops fake_dma_ops = {
+	.max_mapping_size	= fake_max_mapping_size,
 	.map_phys		= fake_map_phys,
 	.unmap_phys		= fake_unmap_phys,
 	.map_sg			= fake_map_sg,
@@ -403,10 +419,12 @@ int fake_dma_attach(struct fake_hca *hca, struct device *dev)
 	if (!hca->dma)
 		return -ENOMEM;
 	spin_lock_init(&hca->dma->lock);
+	hca->dma->dev = dev;
 	hca->dma->merge = hca->cfg.dma_merge;
+	hca->dma->bounces = hca->cfg.dma_bounces;
 	dev_set_drvdata(dev, hca);
 	set_dma_ops(dev, &fake_dma_ops);
-	dma_set_max_seg_size(dev, SZ_2G);
+	dma_set_max_seg_size(dev, hca->cfg.max_seg_size ?: SZ_2G);
 	return dma_set_mask_and_coherent(dev, DMA_BIT_MASK(64));
 }
 

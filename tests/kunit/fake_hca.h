@@ -77,6 +77,8 @@ struct fake_hca_config {
 	bool	no_mem_mgt;		/* no fast registration at all */
 	bool	ipv6;
 	bool	dma_merge;		/* an IOMMU that joins page-aligned elements */
+	bool	dma_bounces;		/* swiotlb, as in a confidential guest */
+	u32	max_seg_size;		/* 2 GiB, of an element */
 	u32	max_qp_wr;		/* 4096 */
 	u32	max_cqe;		/* 16384 */
 	u32	max_send_sge;		/* 8 */
@@ -93,7 +95,8 @@ struct fake_hca_config {
 
 struct fake_dma {
 	spinlock_t		lock;		/* for all of this */
-	bool			merge;
+	struct device		*dev;
+	bool			merge, bounces;
 	unsigned int		live;		/* mappings now */
 	unsigned int		cursor;		/* last slot given; slots are reused late */
 	struct fake_mapping	*slot[FAKE_MAPPINGS];

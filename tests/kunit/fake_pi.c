@@ -140,6 +140,8 @@ static int fake_map_mr_sg_pi(struct ib_mr *ib, struct scatterlist *sg, int nents
 	pi->nr_meta = meta_nents;
 	ib->iova = FAKE_PI_IOVA;
 	ib->length = pi->data_len + pi->meta_len;
+	/* as mlx5 does, which looks at it when it is registered */
+	ib->sig_attrs->meta_length = pi->meta_len;
 	return 0;
 }
 
@@ -206,6 +208,8 @@ const char *fake_pi_register(struct fake_qp *qp, struct fake_mr *mr)
 	if (pi->unchecked)
 		return "status of its last use never asked for";
 	pi->attrs = *mr->ib.sig_attrs;
+	if (attrs->meta_length != pi->meta_len)
+		return "what the mapping has set in the attributes is lost";
 	pi->interval = 0;
 	error = fake_pi_domain_error(qp->hca, pi, &attrs->mem) ?:
 		fake_pi_domain_error(qp->hca, pi, &attrs->wire);

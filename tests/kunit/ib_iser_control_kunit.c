@@ -255,12 +255,13 @@ static void pings_find_room_where_commands_do_not(struct kunit *test)
 	struct fake_pdu *pdu;
 	unsigned int i;
 
-	session_scan_other(s);	/* more than one disk's queue holds */
+	/* more than a disk's queue holds by default */
+	scsi_change_queue_depth(s->sdev, ARRAY_SIZE(cmd));
 	bed->hca->hold_completions = true;
 	bed->target->hold_all = true;
 	for (i = 0; i < ARRAY_SIZE(cmd); i++)
-		cmd[i] = cmd_submit(s, &(struct cmd_spec) {
-			.len = 4096, .other_lun = i & 1 });
+		cmd[i] = cmd_submit(s, &(struct cmd_spec) { .len = 4096 });
+	bed_settle();
 	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, ARRAY_SIZE(cmd));
 	for (i = 0; i < 20; i++)
 		target_send(bed->target, s->qp, &ping, NULL, 0, 0);

@@ -5,6 +5,9 @@
  * it costs, a connect, a login, a retry, nothing may be left behind, and once
  * the session is up a command may fail only with its connection.
  */
+#include <scsi/scsi.h>
+
+#include "admin.h"
 #include "bed.h"
 
 /* Runs a whole session; stops at the first step that is refused. */
@@ -76,14 +79,11 @@ static const struct failure_case {
 	const char		*desc;
 	enum fake_verb		verb;
 	bool			write;
-	bool			short_map;
 } failure_cases[] = {
 	{ "read, DMA mapping fails",	FAKE_DMA_MAP,	false },
 	{ "write, DMA mapping fails",	FAKE_DMA_MAP,	true },
 	{ "read, MR mapping fails",	FAKE_MAP_MR,	false },
 	{ "write, MR mapping fails",	FAKE_MAP_MR,	true },
-	{ "read, MR maps less than it is given", FAKE_MAP_MR, false, true },
-	{ "write, MR maps less than it is given", FAKE_MAP_MR, true, true },
 	{ "read, post fails",		FAKE_POST_SEND,	false },
 	{ "write, post fails",		FAKE_POST_SEND,	true },
 };
@@ -98,7 +98,6 @@ static void io_path_retries(struct kunit *test)
 	struct cmd_spec spec = { .len = 20480, .write = c->write };
 	struct test_cmd *cmd;
 
-	bed->hca->short_map = c->short_map;
 	bed->hca->fail_verb[c->verb] =
 		atomic_read(&bed->hca->verb_calls[c->verb]) + 1;
 	cmd = cmd_submit(s, &spec);
@@ -106,6 +105,39 @@ static void io_path_retries(struct kunit *test)
 	cmd_expect_good(cmd);
 	iscsid_take_events(bed->iscsid);
 	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 0);
+}
+
+/* Fails the next mapping of data by describing less than there is. */
+static void failure_of_data(struct bed *bed)
+{
+	bed->hca->short_map = true;
+	bed->hca->fail_verb[FAKE_MAP_MR] =
+		atomic_read(&bed->hca->verb_calls[FAKE_MAP_MR]) + 1;
+}
+
+/* What would fail at each retry fails once, and the log has one line of it all. */
+static void data_that_cannot_be_described_is_an_error(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	struct kmsg_dump_iter iter;
+	unsigned int i, calls;
+
+	admin_mark_log(&iter);
+	for (i = 0; i < 4; i++) {
+		struct cmd_spec spec = { .len = 20480, .write = i & 1 };
+
+		failure_of_data(bed);
+		calls = bed->hca->fail_verb[FAKE_MAP_MR];
+		KUNIT_EXPECT_EQ(test, host_byte(cmd_wait(cmd_submit(s, &spec))),
+				DID_ABORT);
+		KUNIT_EXPECT_EQ(test, calls,
+				atomic_read(&bed->hca->verb_calls[FAKE_MAP_MR]));
+	}
+	KUNIT_EXPECT_EQ(test, 1,
+			admin_count_log(&iter, "the device cannot describe its data"));
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 20480 }));
+	bed_expect_conn_errors(bed, 0);
 }
 
 /*
@@ -190,6 +222,7 @@ static void failed_connect_stays_failed(struct kunit *test)
 static struct kunit_case ib_iser_failure_cases[] = {
 	KUNIT_CASE_PARAM(every_verb_may_fail, every_verb_gen_params),
 	KUNIT_CASE_PARAM(io_path_retries, failure_gen_params),
+	KUNIT_CASE(data_that_cannot_be_described_is_an_error),
 	KUNIT_CASE(post_that_fails_part_way_fails_connection),
 	KUNIT_CASE(local_inv_that_cannot_be_posted_fails_connection),
 	KUNIT_CASE_PARAM(failed_connect_stays_failed, connect_gen_params),
