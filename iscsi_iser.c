@@ -390,7 +390,8 @@ static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 	/* Of this libiscsi makes the tasks, by a power of two; no disk is there yet. */
 	shost->can_queue = cmds;
 	cls_session = iscsi_session_setup(&iser_transport, shost,
-					  cmds + ISCSI_MGMT_CMDS_MAX, 0,
+					  cmds + ISCSI_MGMT_CMDS_MAX,
+					  sizeof(struct iser_session),
 					  sizeof(struct iser_task), initial_cmdsn, 0);
 	shost->can_queue = min(cmds, max_cmds);
 	if (!cls_session)
@@ -398,6 +399,7 @@ static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 	host = iscsi_host_priv(shost);
 	/* Pairs with smp_load_acquire() in iser_get_host_param(). */
 	smp_store_release(&host->session, cls_session->dd_data);
+	iser_debugfs_add_session(cls_session);
 	iser_conn_put(conn);
 	return cls_session;
 
@@ -414,6 +416,7 @@ static void iser_destroy_session(struct iscsi_cls_session *cls_session)
 {
 	struct Scsi_Host *shost = iscsi_session_to_shost(cls_session);
 
+	iser_debugfs_remove_session(cls_session);
 	iscsi_session_remove(cls_session);
 	iscsi_host_remove(shost, false);
 	iscsi_session_free(cls_session);
@@ -603,6 +606,8 @@ static int iser_start_conn(struct iscsi_cls_conn *cls_conn)
 	}
 	if (!err)
 		err = iscsi_conn_start(cls_conn);
+	if (!err)
+		iser_debugfs_conn_started(conn);
 out_put:
 	iser_conn_put(conn);
 out_restore:
@@ -621,6 +626,7 @@ static void iser_stop_conn(struct iscsi_cls_conn *cls_conn, int flag)
 		iser_conn_shutdown(conn);
 		/* Ends when drain_work is through: no peer, no iscsid needed. */
 		wait_for_completion(&conn->flush_completion);
+		iser_debugfs_conn_stop(conn);
 	}
 	iscsi_conn_stop(cls_conn, flag);
 	iser_uncouple(iscsi_conn);
@@ -1024,8 +1030,10 @@ static int __init iser_init(void)
 	err = iser_verbs_init();
 	if (err)
 		return err;
+	iser_debugfs_init();
 	iser_scsi_transport = iscsi_register_transport(&iser_transport);
 	if (!iser_scsi_transport) {
+		iser_debugfs_exit();
 		iser_verbs_exit();
 		return -ENOMEM;
 	}
@@ -1042,6 +1050,7 @@ static void __exit iser_exit(void)
 	while ((conn = list_first_entry_or_null(&iser_endpoints, struct iser_conn,
 						ep_entry)))
 		iser_ep_disconnect(conn->ep);
+	iser_debugfs_exit();
 	iser_verbs_exit();
 }
 

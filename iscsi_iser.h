@@ -26,7 +26,8 @@
  *   session->frwd_lock -> session->back_lock
  *   session->frwd_lock -> iser_conn.state_lock
  *   iser_device.conns_lock -> iser_conn.state_lock
- *   iser_endpoints_lock: nothing is taken inside
+ *   iser_conn.state_lock -> iser_session.lock
+ *   iser_endpoints_lock, iser_session.lock: nothing is taken inside
  *
  * Letters in front of a field's purpose say who may touch it:
  *   I  set during setup, constant from then on
@@ -42,6 +43,7 @@
 
 #include <linux/completion.h>
 #include <linux/in6.h>
+#include <linux/jump_label.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/sizes.h>
@@ -69,6 +71,8 @@
 #define ISER_OVERFLOW_SIZE	SZ_8K	/* what does not fit into it */
 #define ISER_OVERFLOWS		4
 #define ISER_MR_PAGE_SIZE	SZ_4K
+#define ISER_FAILURES		16	/* that a session remembers */
+#define ISER_LATENCY_BUCKETS	28	/* below 1 us, 2 us, 4 us, ... 134 s, and above */
 
 struct iser_conn;
 
@@ -141,6 +145,7 @@ struct iser_io {
 	int			prot_dma_count;	/* and after */
 	enum dma_data_direction	dir;
 	u32			length;		/* EDTL */
+	u64			posted;		/* ns; written while somebody takes the time */
 	int			prepared;	/* enum iser_io_hca of a command, or an errno */
 	u32			sq_wrs;		/* send queue entries to reserve */
 	u32			dataouts;	/* Data-Out PDUs sent */
@@ -205,6 +210,33 @@ struct iser_stats {
 	u64	local_invalidations;	/* F or C: approximate */
 	u32	pdus_sent[64];		/* F: by opcode */
 	u32	pdus_received[64];	/* C: by opcode */
+};
+
+/* A failure of one of a session's connections; times are 0 until they come. */
+struct iser_failure {
+	u32			conn_id;
+	u32			port;
+	ktime_t			wall_clock;
+	ktime_t			failed;
+	ktime_t			flushed;
+	ktime_t			stopped;
+	ktime_t			started;	/* of the next connection that logged in */
+	const char		*cause;
+	int			err;
+	u32			commands;	/* that SCSI had out at the stop */
+	struct sockaddr_storage	portal;
+	char			device_name[IB_DEVICE_NAME_MAX];
+};
+
+/* Transport data of an iscsi_session: outlives its connections. */
+struct iser_session {
+	struct dentry		*file;		/* I */
+	spinlock_t		lock;		/* hard irq; for the next two */
+	u32			failure_count;	/* so far; the last ones are kept */
+	struct iser_failure	failures[ISER_FAILURES];
+	/* under back_lock */
+	u64			latency_since;	/* ns; 0: nobody takes the time */
+	u64			latency[2][ISER_LATENCY_BUCKETS]; /* reads, writes */
 };
 
 /* Transport data of an iscsi_conn: lives from create_conn to destroy_conn. */
@@ -373,5 +405,44 @@ int iser_io_register(struct iser_io *io, int access);
 u8 iser_check_protection(struct iscsi_task *task, sector_t *sector);
 void iser_io_invalidate(struct iser_io *io);
 void iser_io_invalidate_failed(struct iser_io *io);
+
+/* iser_debugfs.c */
+#ifdef CONFIG_DEBUG_FS
+DECLARE_STATIC_KEY_FALSE(iser_latency_key);
+
+void iser_debugfs_init(void);
+void iser_debugfs_exit(void);
+void iser_debugfs_add_session(struct iscsi_cls_session *cls_session);
+void iser_debugfs_remove_session(struct iscsi_cls_session *cls_session);
+void iser_debugfs_conn_failed(struct iser_conn *conn);
+void iser_debugfs_conn_flushed(struct iser_conn *conn);
+void iser_debugfs_conn_stop(struct iser_conn *conn);
+void iser_debugfs_conn_started(struct iser_conn *conn);
+void __iser_latency_count(struct iser_io *io);
+
+/* Both cost a no-op while no session's histogram is on. */
+static inline void iser_latency_start(struct iser_io *io)
+{
+	if (static_branch_unlikely(&iser_latency_key))
+		io->posted = ktime_get_ns();
+}
+
+static inline void iser_latency_count(struct iser_io *io)
+{
+	if (static_branch_unlikely(&iser_latency_key))
+		__iser_latency_count(io);
+}
+#else
+static inline void iser_debugfs_init(void) {}
+static inline void iser_debugfs_exit(void) {}
+static inline void iser_debugfs_add_session(struct iscsi_cls_session *cls_session) {}
+static inline void iser_debugfs_remove_session(struct iscsi_cls_session *cls_session) {}
+static inline void iser_debugfs_conn_failed(struct iser_conn *conn) {}
+static inline void iser_debugfs_conn_flushed(struct iser_conn *conn) {}
+static inline void iser_debugfs_conn_stop(struct iser_conn *conn) {}
+static inline void iser_debugfs_conn_started(struct iser_conn *conn) {}
+static inline void iser_latency_start(struct iser_io *io) {}
+static inline void iser_latency_count(struct iser_io *io) {}
+#endif
 
 #endif /* _ISCSI_ISER_H */

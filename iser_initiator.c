@@ -288,13 +288,15 @@ static bool iser_rx_expected(struct iser_rx *rx, const void *data)
 	const struct iscsi_hdr *bhs = &rx->buf->bhs;
 	const struct iscsi_hdr *rejected = data;
 	u8 opcode = bhs->opcode & ISCSI_OPCODE_MASK;
-	bool expected;
+	struct iser_io *io;
 
 	if (likely(bhs->itt != RESERVED_ITT)) {
-		expected = iser_conn_awaits(rx->conn, bhs->itt, opcode);
-		if (likely(expected))
-			iser_conn_find_io(rx->conn, bhs->itt)->awaits = 0;
-		return expected;
+		if (unlikely(!iser_conn_awaits(rx->conn, bhs->itt, opcode)))
+			return false;
+		io = iser_conn_find_io(rx->conn, bhs->itt);
+		io->awaits = 0;
+		iser_latency_count(io);
+		return true;
 	}
 	/* libiscsi takes the task of a rejected ping from the PDU's data. */
 	return opcode != ISCSI_OP_REJECT || rx->data_len < sizeof(*rejected) ||
@@ -896,6 +898,7 @@ int iser_xmit_task(struct iscsi_task *task)
 	conn->sq_posted += wrs;
 	conn->dataouts_posted += dataouts;
 	conn->bad_wr = NULL;
+	iser_latency_start(io);
 	atomic_set(&io->hca, owned);
 	/* A response has its request's opcode and this bit (RFC 7143, 11.2.1.2). */
 	smp_store_release(&io->awaits, sent.opcode | 0x20);

@@ -150,6 +150,7 @@ void iser_conn_fail(struct iser_conn *conn, const char *cause, int err)
 		/* In one step, lest somebody rely on a report that is not queued. */
 		conn->cause = cause;
 		WRITE_ONCE(conn->err, err);
+		iser_debugfs_conn_failed(conn);
 		queue_work(iser_wq, &conn->fail_work);
 	}
 	spin_unlock_irqrestore(&conn->state_lock, flags);
@@ -307,6 +308,7 @@ static void iser_conn_flushed(struct iser_conn *conn)
 	for (i = 0; i < conn->num_ios; i++)
 		iser_io_settle(&conn->ios[i]);
 	trace_iser_conn_flushed(conn, ktime_us_delta(ktime_get(), conn->terminated));
+	iser_debugfs_conn_flushed(conn);
 	complete_all(&conn->flush_completion);
 	iser_conn_mark(conn, &conn->flushed);
 }
