@@ -57,26 +57,11 @@ struct iser_param {
 /* Until then values come from the command line and from modprobe.d. */
 static bool iser_is_loaded;
 
-/* What people have in modprobe.d must not keep the machine from its storage. */
-static int iser_param_out_of_range(const struct kernel_param *kp, int *value)
-{
-	const struct iser_param *param = kp->arg;
-	int nearest = clamp(*value, param->min, param->max);
-
-	if (READ_ONCE(iser_is_loaded)) {
-		pr_err("%s=%d: must be from %d to %d%s\n", kp->name, *value,
-		       param->min, param->max, param->may_be_unset ? ", or -1" : "");
-		return -ERANGE;
-	}
-	pr_warn("%s=%d: must be from %d to %d%s, taking %d\n", kp->name, *value,
-		param->min, param->max, param->may_be_unset ? ", or -1" : "", nearest);
-	*value = nearest;
-	return 0;
-}
-
 static int iser_param_set(const char *text, const struct kernel_param *kp)
 {
 	const struct iser_param *param = kp->arg;
+	const char *or_unset = param->may_be_unset ? ", or -1" : "";
+	bool refused = READ_ONCE(iser_is_loaded);
 	int value;
 	int err;
 
@@ -87,9 +72,12 @@ static int iser_param_set(const char *text, const struct kernel_param *kp)
 	}
 	if ((value < param->min || value > param->max) &&
 	    !(param->may_be_unset && value == -1)) {
-		err = iser_param_out_of_range(kp, &value);
-		if (err)
-			return err;
+		pr_err("%s=%d: must be from %d to %d%s; %s\n", kp->name, value, param->min,
+		       param->max, or_unset, refused ? "refused" : "taking the nearest");
+		if (refused)
+			return -ERANGE;
+		/* What modprobe.d has must not keep the machine from its storage. */
+		value = value < param->min ? param->min : param->max;
 	}
 	WRITE_ONCE(*param->value, value);
 	return 0;

@@ -570,7 +570,7 @@ static void iser_conn_established(struct iser_conn *conn)
 	const struct ib_gid_attr *attr = conn->cm_id->route.addr.dev_addr.sgid_attr;
 
 	conn->established = true;
-	memcpy(&conn->local, &conn->cm_id->route.addr.src_addr, sizeof(conn->local));
+	conn->local = conn->cm_id->route.addr.src_addr;
 	spin_lock_irq(&conn->state_lock);
 	/*
 	 * Only RoCE's come and go; others leave the cache to be written anew. The
@@ -595,7 +595,7 @@ static const char *iser_reject_cause(struct rdma_cm_id *id, int reason)
 	if (ib_cm && reason == IB_CM_REJ_INVALID_SERVICE_ID)
 		return "refused: nothing listens on this port over RDMA";
 	if (reason == (ib_cm ? IB_CM_REJ_CONSUMER_DEFINED : -ECONNREFUSED))
-		return "refused: no iSER portal at this address, or the target takes no more connections";
+		return "refused: no iSER portal there, or the target takes no more connections";
 	return rdma_reject_msg(id, reason);
 }
 
@@ -771,8 +771,10 @@ struct iser_conn *iser_conn_create(const struct sockaddr *portal)
 	if (!conn)
 		return ERR_PTR(-ENOMEM);
 	conn->id = atomic_inc_return(&iser_conn_ids);
-	memcpy(&conn->portal, portal, portal->sa_family == AF_INET6 ?
-	       sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+	if (portal->sa_family == AF_INET6)
+		*(struct sockaddr_in6 *)&conn->portal = *(struct sockaddr_in6 *)portal;
+	else
+		*(struct sockaddr_in *)&conn->portal = *(struct sockaddr_in *)portal;
 	conn->setup_err = -ESHUTDOWN;
 	kref_init(&conn->ref);
 	kref_get(&conn->ref);

@@ -8,6 +8,7 @@
 
 #include "admin.h"
 #include "bed.h"
+#include "fake_parts.h"
 #include "ulp.h"
 
 static const struct param_case {
@@ -192,6 +193,50 @@ static void session_tells_its_own_address(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, admin_read(path, text, sizeof(text)), 0);
 }
 
+/* Of a session that waits for its next connection nobody knows it. */
+static void session_without_connection_has_no_address(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	char path[80], text[64];
+
+	snprintf(path, sizeof(path), "class/iscsi_connection/connection%u:0/recv_tmo",
+		 s->sid);
+	KUNIT_EXPECT_EQ(test, admin_read(path, text, sizeof(text)), 0);
+	snprintf(path, sizeof(path), "class/iscsi_host/host%u/initiatorname",
+		 s->host_no);
+	KUNIT_EXPECT_EQ(test, admin_read(path, text, sizeof(text)), 0);
+	iscsid_ep_disconnect(bed->iscsid, s->ep);
+	s->ep = 0;
+	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
+						  STOP_CONN_RECOVER));
+	snprintf(path, sizeof(path), "class/iscsi_host/host%u/ipaddress", s->host_no);
+	KUNIT_EXPECT_NE(test, admin_read(path, text, sizeof(text)), 0);
+}
+
+/* A route, and no RDMA device at its end. */
+static void network_without_rdma_is_said(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, NULL);
+	struct net_device *netdev = fake_net_create(bed->hca->net + 1000, false);
+	struct sockaddr_storage addr;
+	struct kmsg_dump_iter iter;
+
+	KUNIT_ASSERT_NOT_NULL(test, netdev);
+	fake_net_portal(&addr, bed->hca->net + 1000, false);
+	admin_mark_log(&iter);
+	if (!iscsid_ep_connect(bed->iscsid, &addr, &s->ep)) {
+		bed_settle();
+		KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), -ENODEV);
+		iscsid_ep_disconnect(bed->iscsid, s->ep);
+		s->ep = 0;
+	}
+	KUNIT_EXPECT_EQ(test, 1, admin_count_log(&iter, "no RDMA device leads"));
+	bed_settle();
+	fake_net_destroy(netdev);
+}
+
 /* Sessions that there are keep what they have promised, over reconnects, too. */
 static void new_sessions_use_max_sectors(struct kunit *test)
 {
@@ -363,6 +408,8 @@ static struct kunit_case ib_iser_admin_cases[] = {
 	KUNIT_CASE(blocking_connect_returns_why_not),
 	KUNIT_CASE(session_tells_its_portal),
 	KUNIT_CASE(session_tells_its_own_address),
+	KUNIT_CASE(session_without_connection_has_no_address),
+	KUNIT_CASE(network_without_rdma_is_said),
 	KUNIT_CASE(new_sessions_use_max_sectors),
 	KUNIT_CASE(statistics_count_what_was_moved),
 	KUNIT_CASE_PARAM(residuals_are_not_counted, residual_gen_params),

@@ -105,6 +105,14 @@ static void session_flap(struct session *s)
 	session_recover(s);
 }
 
+static void registrations_with_gaps_are_described(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
+		.sg_gaps = true });
+
+	page_expect(page_open(bed_logged_in(bed, NULL)), "MRs: gaps allowed, ");
+}
+
 static void connection_is_described(struct kunit *test)
 {
 	struct bed *bed = bed_create(test, NULL);
@@ -216,6 +224,7 @@ static void device_may_go_while_file_is_open(struct kunit *test)
 
 static struct kunit_case ib_iser_debugfs_cases[] = {
 	KUNIT_CASE(connection_is_described),
+	KUNIT_CASE(registrations_with_gaps_are_described),
 	KUNIT_CASE(failure_is_kept_over_reconnect),
 	KUNIT_CASE(last_sixteen_failures_are_kept),
 	KUNIT_CASE(histogram_counts_while_it_is_on),

@@ -135,7 +135,7 @@ static void data_that_cannot_be_described_is_an_error(struct kunit *test)
 				atomic_read(&bed->hca->verb_calls[FAKE_MAP_MR]));
 	}
 	KUNIT_EXPECT_EQ(test, 1,
-			admin_count_log(&iter, "the device cannot describe its data"));
+			admin_count_log(&iter, "the device cannot describe such data"));
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 20480 }));
 	bed_expect_conn_errors(bed, 0);
 }

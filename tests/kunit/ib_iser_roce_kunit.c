@@ -120,7 +120,7 @@ static const struct roce_reject_case {
 	{ "nobody listens there",	IB_CM_REJ_INVALID_SERVICE_ID,
 	  "nothing listens on this port over RDMA (-111)" },
 	{ "the target refuses",		IB_CM_REJ_CONSUMER_DEFINED,
-	  "no iSER portal at this address, or the target takes no more connections (-111)" },
+	  "no iSER portal there, or the target takes no more connections (-111)" },
 	{ "no resources",		IB_CM_REJ_NO_RESOURCES,
 	  "no resources" },
 	{ "a reason nobody knows",	0xeeee, "(-111)" },
