@@ -822,7 +822,8 @@ static void iser_say_unfit(struct iser_io *io)
 	if (conn->unfit_said)
 		return;
 	conn->unfit_said = true;
-	iser_conn_log(err, conn, "%u bytes in %d pieces fail: the device cannot describe such data (%d)\n",
+	iser_conn_log(err, conn,
+		      "%u bytes in %d pieces fail: the device cannot describe such data (%d)\n",
 		      io->length, io->dma_count, io->prepared);
 }
 
