@@ -610,7 +610,7 @@ static const char *iser_connect_cause(const struct rdma_cm_event *event)
 	case RDMA_CM_EVENT_ROUTE_ERROR:
 		return "the RDMA network has no route to this address";
 	case RDMA_CM_EVENT_UNREACHABLE:
-		return "no answer from this address over RDMA";
+		return "unreachable: no answer over RDMA";
 	default:
 		return rdma_event_msg(event->event);
 	}
