@@ -81,8 +81,8 @@ sanitize: lab
 	@mkdir -p $(REPORTS)
 	root=$$($(LAB)/lab root) && tests/kunit/sanitize "$$root" 2>&1 | tee $(REPORTS)/sanitize.log
 
-# All of it goes on after a failure; the last line counts, or says where to look first. Side by side is what boots no
-# machine, and has no clock but its own.
+# All of it goes on after a failure; the last line counts, or says where to look first. Side by
+# side is what boots no machine, and has no clock but its own.
 check:
 	@tests/prerequisites kunit lab
 	@rm -f $(REPORTS)/*.json $(REPORTS)/*.log

@@ -744,8 +744,14 @@ static void iser_get_stats(struct iscsi_cls_conn *cls_conn, struct iscsi_stats *
 	stats->custom_length = ARRAY_SIZE(custom);
 }
 
-/* The connection of a session whose frwd_lock is held, or NULL. */
-static struct iser_conn *iser_session_conn(struct iscsi_session *session)
+/**
+ * iser_session_conn - the connection that a session is bound to
+ * @session: may be without
+ *
+ * Context: frwd_lock held.
+ * Return: the connection, without a reference, or NULL.
+ */
+struct iser_conn *iser_session_conn(struct iscsi_session *session)
 {
 	struct iser_binding *binding;
 

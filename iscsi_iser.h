@@ -352,6 +352,7 @@ extern int iser_pi_guard;
 extern int iser_ack_timeout;
 extern int iser_tos;
 extern int iser_port_down_grace_ms;
+struct iser_conn *iser_session_conn(struct iscsi_session *session);
 
 /* iser_device.c */
 int iser_device_register_client(void);

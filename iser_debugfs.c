@@ -274,14 +274,10 @@ static void iser_show_conn(struct seq_file *m, struct iser_conn *conn)
 
 static struct iser_conn *iser_session_conn_get(struct iscsi_session *session)
 {
-	struct iser_binding *binding;
-	struct iser_conn *conn = NULL;
+	struct iser_conn *conn;
 
 	spin_lock_bh(&session->frwd_lock);
-	if (session->leadconn) {
-		binding = session->leadconn->dd_data;
-		conn = binding->conn;
-	}
+	conn = iser_session_conn(session);
 	if (conn)
 		iser_conn_get(conn);
 	spin_unlock_bh(&session->frwd_lock);

@@ -171,8 +171,8 @@ static void iser_device_query_pi(struct iser_device *device)
 /*
  * The queues' sizes, and with them what sessions are promised: see
  * iser_host_limit(). One entry of each queue, and of the CQ for each, is the
- * drain's; providers that round up to a power of two, and need an entry
- * themselves, come out at one. False: too little for iSER.
+ * drain's. With it, and one that some providers need themselves, the send queue
+ * fills a power of two, to which many round up. False: too little for iSER.
  */
 static bool iser_device_size_queues(struct iser_device *device)
 {

@@ -453,7 +453,7 @@ int iser_conn_post_recvs(struct iser_conn *conn, struct ib_recv_wr *wrs)
 
 	spin_lock_irqsave(&conn->state_lock, flags);
 	if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP) {
-		/* What is posted may be back before this is. */
+		/* Counted first: a receive may complete before ib_post_recv() returns. */
 		for (wr = wrs; wr; wr = wr->next)
 			conn->rx_posted++;
 		err = ib_post_recv(conn->qp, wrs, &bad);

@@ -22,7 +22,7 @@ say() { echo "kunit: $*" >&2; }
 # The mirror of the machine's own distribution; no name of one stands here.
 mirror() {
 	apt-get indextargets --format '$(SITE)' 'Created-By: Packages' |
-		grep -v -e security -e '^$' | head -n 1
+		grep -v -e security -e '^$' | sed -n 1p
 }
 
 # An apt of its own: this machine's sources and lists stay as they are.
@@ -158,7 +158,7 @@ install_module "$source"
 build_of() {
 	local key
 
-	key=$( (basename "$source"; gcc --version | head -n 1; cat "$@") |
+	key=$( (basename "$source"; gcc --version | sed -n 1p; cat "$@") |
 		md5sum | cut -c1-12)
 	echo "$cache/kunit-$key"
 }

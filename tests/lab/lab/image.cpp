@@ -131,12 +131,12 @@ static std::string hash(std::vector<std::string> words, const std::string &suite
 // The first complaint: what follows are the complaints of those who had called.
 static std::string reason(const CommandResult &failed)
 {
-	static const std::regex complaint("^(mend: .*|no CONFIG_.*|.*[Ee]rror: .*|E: (?!mmdebstrap failed).*)$");
+	static const std::regex complaint("^(mend: .* (does not fit|is for) .*|no CONFIG_.*|.*[Ee]rror: .*|E: (?!mmdebstrap failed).*)$");
 	std::istringstream lines(failed.both());
 	std::string line;
 
 	while (std::getline(lines, line)) {
-		if (std::regex_match(line, complaint) && line.find(" with ") == line.npos)
+		if (std::regex_match(line, complaint))
 			return line;
 	}
 	return trimmed(last_lines(failed.both(), 1));
