@@ -67,7 +67,7 @@
 #define ISER_UNEXPECTED_PDUS	24	/* receives beyond one for each task */
 #define ISER_LOGIN_RECVS	16	/* receives before the session is known */
 #define ISER_RECV_BATCH		8	/* receives reposted at a time */
-#define ISER_RECV_SIZE		512	/* a receive's own buffer */
+#define ISER_RECV_SIZE		512	/* what most PDUs fit into */
 #define ISER_OVERFLOW_SIZE	SZ_8K	/* what does not fit into it */
 #define ISER_OVERFLOWS		4
 #define ISER_MR_PAGE_SIZE	SZ_4K
@@ -100,6 +100,8 @@ struct iser_device {
 	u32			rq_wrs;		/* I: likewise */
 	u32			cmd_wrs;	/* I: what a command may take of the SQ */
 	u32			send_sges;	/* I */
+	u32			recv_sges;	/* I: two, or one for all of a PDU */
+	u32			recv_size;	/* I: a receive's own buffer */
 	unsigned long		virt_boundary;	/* I: what a scatter list has to honour */
 	u32			max_sectors;	/* I: of 512 bytes, that one MR can describe */
 	u32			prot_caps;	/* I: SHOST_DIF_*, SHOST_DIX_*; 0: no T10-PI */
@@ -179,7 +181,7 @@ struct iser_hdr_pages {
 	} pages[];
 };
 
-/* A receive: a buffer of its own, and a share in an overflow area. */
+/* A receive: a buffer of its own, and a share in an overflow area if it has two SGEs. */
 struct iser_rx {
 	struct ib_cqe		cqe;
 	struct ib_recv_wr	wr;
@@ -284,7 +286,7 @@ struct iser_conn {
 	struct iser_hdr_pages	*dataout_hdrs;	/* I */
 
 	/* receiving */
-	struct list_head	rx_chunks;	/* M: page-sized pieces of receives */
+	struct list_head	rx_chunks;	/* M: receives and their buffers */
 	struct ib_recv_wr	*rx_repost;	/* C: chain not yet posted */
 	u32			rx_repost_count; /* C */
 	u32			rx_count;	/* M: receives made so far */

@@ -229,10 +229,16 @@ static bool iser_device_query(struct iser_device *device)
 	const struct ib_device_attr *attrs = &device->ibdev->attrs;
 
 	if (!(attrs->device_cap_flags & IB_DEVICE_MEM_MGT_EXTENSIONS) ||
-	    attrs->max_fast_reg_page_list_len < 2 || attrs->max_send_sge < 2 ||
-	    attrs->max_recv_sge < 2)
+	    attrs->max_fast_reg_page_list_len < 2 || attrs->max_send_sge < 2)
 		return false;
 	device->send_sges = min_t(u32, ISER_SEND_SGES, attrs->max_send_sge);
+	if (attrs->max_recv_sge > 1) {
+		device->recv_sges = 2;
+		device->recv_size = ISER_RECV_SIZE;
+	} else {
+		device->recv_sges = 1;
+		device->recv_size = ISER_RECV_SIZE + ISER_OVERFLOW_SIZE;
+	}
 	if (attrs->kernel_cap_flags & IBK_SG_GAPS_REG) {
 		device->mr_type = IB_MR_TYPE_SG_GAPS;
 		device->virt_boundary = 0;

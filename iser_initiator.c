@@ -313,7 +313,7 @@ static const char *iser_rx_complete(struct iser_rx *rx)
 	u32 end = rx->data_offset + rx->data_len;
 	const char *wrong = NULL;
 
-	if (unlikely(end > ISER_RECV_SIZE)) {
+	if (unlikely(end > rx->sge[0].length)) {
 		data = iser_rx_linearise(rx, end - ISER_RECV_SIZE);
 		if (!data)
 			return "two large PDUs at once";

@@ -31,10 +31,11 @@
 #define ISER_HDRS_PER_PAGE	(PAGE_SIZE / ISER_HDR_STRIDE)
 #define ISER_RECVS_PER_PAGE	(PAGE_SIZE / ISER_RECV_SIZE)
 
-/* A page of receive buffers. */
+/* Receive buffers that are mapped together: a page of them, or one that is larger. */
 struct iser_rx_chunk {
 	struct list_head	entry;		/* conn->rx_chunks */
-	void			*page;
+	void			*buf;
+	size_t			size;
 	u64			dma;
 	struct iser_rx		rx[ISER_RECVS_PER_PAGE];
 };
@@ -271,21 +272,23 @@ static void iser_rx_init(struct iser_rx *rx, struct iser_conn *conn, void *buf,
 
 	rx->conn = conn;
 	rx->buf = buf;
-	rx->overflow = conn->overflow[area].addr;
 	rx->cqe.done = iser_recv_done;
 	rx->sge[0] = (struct ib_sge){
 		.addr = dma,
-		.length = ISER_RECV_SIZE,
+		.length = conn->device->recv_size,
 		.lkey = conn->pd->local_dma_lkey,
 	};
+	rx->wr.wr_cqe = &rx->cqe;
+	rx->wr.sg_list = rx->sge;
+	rx->wr.num_sge = conn->device->recv_sges;
+	if (rx->wr.num_sge == 1)
+		return;
+	rx->overflow = conn->overflow[area].addr;
 	rx->sge[1] = (struct ib_sge){
 		.addr = conn->overflow[area].dma,
 		.length = ISER_OVERFLOW_SIZE,
 		.lkey = conn->pd->local_dma_lkey,
 	};
-	rx->wr.wr_cqe = &rx->cqe;
-	rx->wr.sg_list = rx->sge;
-	rx->wr.num_sge = ARRAY_SIZE(rx->sge);
 }
 
 static struct iser_rx_chunk *iser_rx_chunk_alloc(struct iser_conn *conn)
@@ -295,18 +298,19 @@ static struct iser_rx_chunk *iser_rx_chunk_alloc(struct iser_conn *conn)
 	chunk = kzalloc(sizeof(*chunk), GFP_NOIO);
 	if (!chunk)
 		return NULL;
-	chunk->page = (void *)__get_free_page(GFP_NOIO);
-	if (!chunk->page)
+	chunk->size = PAGE_ALIGN(conn->device->recv_size);
+	chunk->buf = alloc_pages_exact(chunk->size, GFP_NOIO);
+	if (!chunk->buf)
 		goto out_free_chunk;
-	chunk->dma = ib_dma_map_single(conn->ibdev, chunk->page, PAGE_SIZE,
+	chunk->dma = ib_dma_map_single(conn->ibdev, chunk->buf, chunk->size,
 				       DMA_FROM_DEVICE);
 	if (ib_dma_mapping_error(conn->ibdev, chunk->dma))
-		goto out_free_page;
+		goto out_free_buf;
 	list_add(&chunk->entry, &conn->rx_chunks);
 	return chunk;
 
-out_free_page:
-	free_page((unsigned long)chunk->page);
+out_free_buf:
+	free_pages_exact(chunk->buf, chunk->size);
 out_free_chunk:
 	kfree(chunk);
 	return NULL;
@@ -324,12 +328,13 @@ out_free_chunk:
  */
 int iser_conn_alloc_recvs(struct iser_conn *conn, u32 count)
 {
+	u32 size = conn->device->recv_size;
 	struct iser_rx_chunk *chunk;
 	struct ib_recv_wr wr;
 	u32 i, n;
 	int err;
 
-	if (!conn->large_pdu) {
+	if (conn->device->recv_sges > 1 && !conn->large_pdu) {
 		err = iser_conn_alloc_overflows(conn);
 		if (err)
 			return err;
@@ -338,11 +343,10 @@ int iser_conn_alloc_recvs(struct iser_conn *conn, u32 count)
 		chunk = iser_rx_chunk_alloc(conn);
 		if (!chunk)
 			return -ENOMEM;
-		n = min_t(u32, count, ISER_RECVS_PER_PAGE);
+		n = min_t(u32, count, chunk->size / size);
 		for (i = 0; i < n; i++) {
-			iser_rx_init(&chunk->rx[i], conn,
-				     chunk->page + i * ISER_RECV_SIZE,
-				     chunk->dma + i * ISER_RECV_SIZE);
+			iser_rx_init(&chunk->rx[i], conn, chunk->buf + i * size,
+				     chunk->dma + i * size);
 			/*
 			 * A copy: it may be back, and be linked into the next
 			 * chain, before the provider asks this one for its next.
@@ -369,9 +373,9 @@ void iser_conn_unmap_buffers(struct iser_conn *conn)
 	int i;
 
 	list_for_each_entry_safe(chunk, next, &conn->rx_chunks, entry) {
-		ib_dma_unmap_single(conn->ibdev, chunk->dma, PAGE_SIZE,
+		ib_dma_unmap_single(conn->ibdev, chunk->dma, chunk->size,
 				    DMA_FROM_DEVICE);
-		free_page((unsigned long)chunk->page);
+		free_pages_exact(chunk->buf, chunk->size);
 		list_del(&chunk->entry);
 		kfree(chunk);
 	}

@@ -492,7 +492,7 @@ static int iser_conn_create_qp(struct iser_conn *conn)
 			.max_send_wr = device->sq_wrs + 1,
 			.max_recv_wr = device->rq_wrs + 1,
 			.max_send_sge = device->send_sges,
-			.max_recv_sge = 2,
+			.max_recv_sge = device->recv_sges,
 		},
 	};
 	struct ib_pd *pd;

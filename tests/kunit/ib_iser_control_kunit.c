@@ -57,13 +57,19 @@ static void control_expect_pdus(struct session *s, unsigned int n, u8 opcode)
 }
 
 /* A session that has forgotten what iscsid was told so far. */
-static struct session *control_session(struct kunit *test)
+static struct session *control_session_on(struct kunit *test,
+					  const struct fake_hca_config *cfg)
 {
-	struct session *s = bed_logged_in(bed_create(test, NULL), NULL);
+	struct session *s = bed_logged_in(bed_create(test, cfg), NULL);
 
 	iscsid_take_events(s->bed->iscsid);
 	s->bed->iscsid->n_pdus = 0;
 	return s;
+}
+
+static struct session *control_session(struct kunit *test)
+{
+	return control_session_on(test, NULL);
 }
 
 /* Text Request, which the target keeps, and its SEND does not complete. */
@@ -175,6 +181,7 @@ static const struct text_case {
 	u32		len;
 	u8		ahs;		/* words */
 	bool		refused;
+	u32		recv_sges;
 } text_cases[] = {
 	{ "no text",				0 },
 	{ "as much as fits",			436 },
@@ -186,6 +193,10 @@ static const struct text_case {
 	{ "the longest, behind an AHS",		8192, 4 },
 	{ "all of it beyond the AHS",		100, 109 },
 	{ "an AHS that goes over by itself",	100, 110, true },
+	{ "no second element, as much as fits",	436, 0, false, 1 },
+	{ "no second element, one byte more",	437, 0, false, 1 },
+	{ "no second element, the longest",	8192, 0, false, 1 },
+	{ "no second element, a long AHS",	100, 110, false, 1 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(text, text_cases, desc);
@@ -194,7 +205,8 @@ KUNIT_ARRAY_PARAM_DESC(text, text_cases, desc);
 static void long_text_arrives_whole(struct kunit *test)
 {
 	const struct text_case *c = test->param_value;
-	struct session *s = control_session(test);
+	struct session *s = control_session_on(test, &(struct fake_hca_config) {
+		.max_recv_sge = c->recv_sges });
 	struct iscsid *d = s->bed->iscsid;
 	struct fake_pdu *pdu;
 	unsigned int i, wrong;

@@ -62,7 +62,6 @@ static const struct unfit_case {
 	{ "no fast registration", { .no_mem_mgt = true } },
 	{ "page lists of one", { .max_pages = 1 } },
 	{ "one element in a SEND", { .max_send_sge = 1 } },
-	{ "one element in a receive", { .max_recv_sge = 1 } },
 	{ "too few receives", { .max_qp_wr = 32 } },
 	{ "too few sends", { .max_qp_wr = 64 } },
 	{ "too few completions", { .max_cqe = 96 } },
