@@ -320,7 +320,7 @@ struct iser_conn {
 	struct work_struct	free_work;
 	struct delayed_work	port_down_work;	/* grace period of a port that went down */
 	struct completion	flush_completion; /* comes without the peer's help */
-	struct kref		ref;		/* endpoint, binding, late tasks, release_work */
+	struct kref		ref;		/* endpoint, binding, late tasks, setup, release */
 	struct rcu_head		rcu;
 	struct iscsi_endpoint	*ep;		/* iser_endpoints_lock */
 	struct list_head	ep_entry;	/* iser_endpoints_lock */

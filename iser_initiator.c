@@ -153,19 +153,15 @@ bool iser_io_claim_rkey(struct iser_io *io)
  * iser_io_settle - take a slot back from an HCA that can do nothing any more
  * @io: slot of a connection whose QP is flushed or destroyed
  *
- * What is left is an rkey that nobody invalidated; it died with the QP.
+ * What is left is an rkey that nobody invalidated; it died with the QP. A task
+ * that gets no answer is ended by libiscsi's stop.
  *
  * Context: process, the connection's drain_work, completions are over.
  */
 void iser_io_settle(struct iser_io *io)
 {
-	int owned = atomic_xchg(&io->hca, 0);
-
-	if (!owned)
-		return;
-	if ((owned & ISER_IO_SEND) && io->no_response)
+	if (atomic_xchg(&io->hca, 0))
 		iscsi_put_task(io->task);
-	iscsi_put_task(io->task);
 }
 
 static void iser_wc_failed(struct iser_conn *conn, struct ib_wc *wc)

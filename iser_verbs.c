@@ -340,7 +340,11 @@ static bool iser_conn_drain(struct iser_conn *conn)
 	/* The drains do this, too, but say nothing of it if it fails. */
 	if (ib_modify_qp(conn->qp, &attr, IB_QP_STATE))
 		return false;
-	/* End when the device has flushed its queues; no peer needed. */
+	/*
+	 * End when the device has flushed its queues; no peer needed. Receives
+	 * first: the handler of one may still be posting to the other queue. What
+	 * that would leave in it is found below, and costs the QP.
+	 */
 	ib_drain_rq(conn->qp);
 	ib_drain_sq(conn->qp);
 	return iser_conn_is_drained(conn);
@@ -351,7 +355,7 @@ static void iser_conn_drain_work(struct work_struct *work)
 	struct iser_conn *conn = container_of(work, struct iser_conn, drain_work);
 	unsigned int noio = memalloc_noio_save();
 
-	cancel_work_sync(&conn->setup_work);
+	/* Waits for the CM's step or the setup that is at work: the next one gives up. */
 	mutex_lock(&conn->setup_mutex);
 	conn->setup_closed = true;
 	mutex_unlock(&conn->setup_mutex);
@@ -722,6 +726,7 @@ static void iser_conn_setup_work(struct work_struct *work)
 	if (err && err != -ESHUTDOWN)
 		iser_conn_fail(conn, "no memory registrations or receives for the session",
 			       err);
+	iser_conn_put(conn);
 }
 
 /**
@@ -735,6 +740,8 @@ void iser_conn_start_setup(struct iser_conn *conn)
 	spin_lock_irq(&conn->state_lock);
 	if (conn->state == ISER_CONN_UP && !conn->err && !conn->setup_started) {
 		conn->setup_started = true;
+		/* The work's own: nobody waits for its end. */
+		iser_conn_get(conn);
 		queue_work(iser_wq, &conn->setup_work);
 	}
 	spin_unlock_irq(&conn->state_lock);

@@ -5,6 +5,8 @@
  * that nobody asked for, receives that it does not take.
  */
 #include <linux/delay.h>
+#include <linux/kfifo.h>
+#include <scsi/libiscsi.h>
 
 #include "admin.h"
 #include "bed.h"
@@ -22,6 +24,14 @@ static void device_stop(struct session *s)
 	KUNIT_EXPECT_EQ(s->bed->test, 0,
 			iscsid_stop_conn(s->bed->iscsid, s->sid,
 					 STOP_CONN_RECOVER));
+}
+
+static unsigned int device_free_tasks(struct session *s)
+{
+	struct iscsi_session *session =
+		starget_to_session(scsi_target(s->sdev))->dd_data;
+
+	return kfifo_len(&session->cmdpool.queue) / sizeof(void *);
 }
 
 static void device_expect_relogin(struct session *s)
@@ -143,6 +153,7 @@ static void lost_completions_end_with_the_queue_pair(struct kunit *test)
 		.itt = RESERVED_ITT,
 		.ttt = cpu_to_be32(7),
 	};
+	unsigned int free_tasks = device_free_tasks(s);
 	struct kmsg_dump_iter iter;
 	struct test_cmd *cmd;
 
@@ -163,6 +174,7 @@ static void lost_completions_end_with_the_queue_pair(struct kunit *test)
 	bed->hca->hold_completions = false;
 	session_recover(s);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
+	KUNIT_EXPECT_EQ(test, device_free_tasks(s), free_tasks);
 }
 
 /* The device forgets the receives | failure: none is freed before the queue pair */
