@@ -483,6 +483,7 @@ static int iser_bind_conn(struct iscsi_cls_session *cls_session,
 	spin_lock_bh(&session->frwd_lock);
 	binding->conn = conn;
 	spin_unlock_bh(&session->frwd_lock);
+	iser_vector_bind(conn, binding);
 	conn = NULL;
 
 out_put_conn:
@@ -635,6 +636,7 @@ static void iser_destroy_conn(struct iscsi_cls_conn *cls_conn)
 		iser_conn_put(conn);
 		iser_stop_conn(cls_conn, STOP_CONN_TERM);
 	}
+	iser_vector_forget(iscsi_conn->dd_data);
 	iscsi_conn_teardown(cls_conn);
 }
 

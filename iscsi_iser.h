@@ -75,6 +75,7 @@
 #define ISER_LATENCY_BUCKETS	28	/* below 1 us, 2 us, 4 us, ... 134 s, and above */
 
 struct iser_conn;
+struct iser_vector;
 
 /* What precedes the data segment in every message. */
 struct iser_pdu_hdr {
@@ -244,6 +245,7 @@ struct iser_session {
 /* Transport data of an iscsi_conn: lives from create_conn to destroy_conn. */
 struct iser_binding {
 	struct iser_conn	*conn;		/* F: one reference, bind until stop */
+	struct iser_vector	*vector;	/* iser_vectors_lock */
 	struct iser_stats	stats;
 };
 
@@ -260,6 +262,7 @@ struct iser_conn {
 	struct ib_pd		*pd;		/* M */
 	struct ib_cq		*cq;		/* M: from the shared pool */
 	struct ib_qp		*qp;		/* M: teardown destroys it */
+	struct iser_vector	*vector;	/* iser_vectors_lock: that of cq */
 	u32			cq_entries;	/* M: taken from the pool's CQ */
 	u32			port;		/* I: of the device */
 	char			device_name[IB_DEVICE_NAME_MAX]; /* I: for messages */
@@ -408,6 +411,12 @@ int iser_io_register(struct iser_io *io, int access);
 u8 iser_check_protection(struct iscsi_task *task, sector_t *sector);
 void iser_io_invalidate(struct iser_io *io);
 void iser_io_invalidate_failed(struct iser_io *io);
+
+/* iser_vector.c */
+int iser_vector_take(struct iser_conn *conn);
+void iser_vector_bind(struct iser_conn *conn, struct iser_binding *binding);
+void iser_vector_release(struct iser_conn *conn);
+void iser_vector_forget(struct iser_binding *binding);
 
 /* iser_debugfs.c */
 #ifdef CONFIG_DEBUG_FS

@@ -359,6 +359,7 @@ static void iser_conn_drain_work(struct work_struct *work)
 	mutex_lock(&conn->setup_mutex);
 	conn->setup_closed = true;
 	mutex_unlock(&conn->setup_mutex);
+	iser_vector_release(conn);
 
 	if (conn->established)
 		rdma_disconnect(conn->cm_id);
@@ -501,7 +502,7 @@ static int iser_conn_create_qp(struct iser_conn *conn)
 	};
 	struct ib_pd *pd;
 	struct ib_cq *cq;
-	int err;
+	int vector, err;
 
 	if (device->prot_caps)
 		attr.create_flags = IB_QP_CREATE_INTEGRITY_EN;
@@ -509,8 +510,10 @@ static int iser_conn_create_qp(struct iser_conn *conn)
 	if (IS_ERR(pd))
 		return PTR_ERR(pd);
 	conn->pd = pd;
-	cq = ib_cq_pool_get(conn->ibdev, entries,
-			    conn->id % conn->ibdev->num_comp_vectors, IB_POLL_SOFTIRQ);
+	vector = iser_vector_take(conn);
+	if (vector < 0)
+		return vector;
+	cq = ib_cq_pool_get(conn->ibdev, entries, vector, IB_POLL_SOFTIRQ);
 	if (IS_ERR(cq))
 		return PTR_ERR(cq);
 	conn->cq = cq;

@@ -116,12 +116,60 @@ static void key_works_on_its_connection_only(struct kunit *test)
 	cmd_expect_good(cmd);
 }
 
+static void session_lose(struct session *s)
+{
+	struct iscsid *d = s->bed->iscsid;
+
+	KUNIT_EXPECT_EQ(s->bed->test, iscsid_ep_disconnect(d, s->ep), 0);
+	s->ep = 0;
+	s->qp = NULL;
+	KUNIT_EXPECT_EQ(s->bed->test, 0,
+			iscsid_stop_conn(d, s->sid, STOP_CONN_RECOVER));
+}
+
+static void session_come_back(struct session *s)
+{
+	session_connect(s);
+	session_bind(s);
+	session_login(s);
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
+}
+
+/*
+ * A and B lose their connections, and come back the other way round: each finds
+ * the place of the other at a completion vector, and then its own again. A place
+ * is kept for nobody when its session has ended.
+ */
+static void sessions_change_places_at_vectors(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
+		.num_comp_vectors = 4 });
+	struct session *a = bed_logged_in(bed, NULL);
+	struct session *b = bed_logged_in(bed, NULL);
+	struct session *c;
+
+	session_lose(a);
+	session_lose(b);
+	session_come_back(b);
+	session_come_back(a);
+	session_lose(b);
+	c = bed_logged_in(bed, NULL);	/* where B was */
+	session_come_back(b);
+	session_lose(a);
+	session_close(a);
+	session_close(b);
+	session_close(c);
+	cmd_expect_good(cmd_submit(bed_logged_in(bed, NULL),
+				   &(struct cmd_spec) { .len = 4096 }));
+}
+
 static struct kunit_case ib_iser_session_cases[] = {
 	KUNIT_CASE(session_lives_and_leaves_nothing),
 	KUNIT_CASE_PARAM(session_lives_on_device, session_gen_params),
 	KUNIT_CASE_PARAM(unfit_device_is_refused, unfit_gen_params),
 	KUNIT_CASE(request_carries_private_data),
 	KUNIT_CASE(key_works_on_its_connection_only),
+	KUNIT_CASE(sessions_change_places_at_vectors),
 	{}
 };
 
