@@ -280,6 +280,7 @@ struct iser_conn {
 	u32			cmd_wrs;	/* I: the device's */
 	u32			sq_posted;	/* F: entries reserved so far */
 	u32			sq_done;	/* C: entries given back so far */
+	u32			sq_wanted;	/* F: entries that a command waits for, or 0 */
 	struct iser_dataout	*dataouts;	/* I: from start_conn on */
 	u32			num_dataouts;	/* I: a power of two, or 0 */
 	u32			dataouts_posted; /* F */

@@ -105,7 +105,7 @@ static void iser_io_over(struct iser_io *io)
 {
 	struct iser_conn *conn = io->conn;
 
-	/* Pairs with READ_ONCE() in iser_sq_has_room(). */
+	/* Pairs with READ_ONCE() in iser_sq_used(). */
 	WRITE_ONCE(conn->sq_done, conn->sq_done + io->sq_wrs);
 	iscsi_put_task(io->task);
 }
@@ -527,13 +527,30 @@ void iser_io_init(struct iser_io *io)
 	io->send_wr.sg_list = io->sge;
 }
 
-static bool iser_sq_has_room(struct iser_conn *conn, u32 wrs)
+static u32 iser_sq_used(struct iser_conn *conn)
 {
-	/* Pairs with WRITE_ONCE() in iser_io_end(). */
-	u32 used = conn->sq_posted - READ_ONCE(conn->sq_done);
+	/* Pairs with WRITE_ONCE() in iser_io_over(). */
+	return conn->sq_posted - READ_ONCE(conn->sq_done);
+}
 
-	if (likely(conn->sq_size - used >= wrs))
+/*
+ * Is there room for a command? One with many Data-Outs might wait for ever, while
+ * the shorter ones of other LUNs take each entry that comes free. So what it needs
+ * is left free, until a command with Data-Outs has gone, or the queue is empty,
+ * because whoever waited will not come again.
+ */
+static bool iser_sq_has_room(struct iser_io *io)
+{
+	u32 needed = io->sq_wrs + ISER_CONTROL_WRS;
+	struct iser_conn *conn = io->conn;
+	u32 used = iser_sq_used(conn);
+
+	if (unlikely(conn->sq_wanted) && (io->dataouts || !used))
+		conn->sq_wanted = 0;
+	if (likely(conn->sq_size - used >= needed + conn->sq_wanted))
 		return true;
+	if (io->dataouts)
+		conn->sq_wanted = io->sq_wrs;
 	conn->stats->sq_full++;
 	return false;
 }
@@ -547,8 +564,10 @@ static int iser_prepare_control(struct iser_io *io)
 	struct iscsi_task *task = io->task;
 	int err;
 
-	if (!iser_sq_has_room(io->conn, 1))
+	if (iser_sq_used(io->conn) == io->conn->sq_size) {
+		io->conn->stats->sq_full++;
 		return -EAGAIN;
+	}
 	io->sq_wrs = 1;
 	io->length = 0;
 	io->no_response = io->hdr->bhs.itt == RESERVED_ITT;
@@ -719,7 +738,7 @@ static int iser_prepare_command(struct iser_io *io, struct scsi_cmnd *sc)
 	if (unsolicited)
 		io->dataouts = DIV_ROUND_UP(unsolicited, io->task->conn->max_xmit_dlength);
 	io->sq_wrs = io->conn->cmd_wrs + io->dataouts;
-	if (unlikely(!iser_sq_has_room(io->conn, io->sq_wrs + ISER_CONTROL_WRS)))
+	if (unlikely(!iser_sq_has_room(io)))
 		return -EAGAIN;
 	io->dir = sc->sc_data_direction;
 	io->length = scsi_transfer_length(sc);

@@ -150,12 +150,67 @@ static void closed_window_is_waited_for(struct kunit *test)
 		cmd_expect_good(cmd[i]);
 }
 
+static void load_serve(struct session *s, unsigned int n)
+{
+	struct fake_pdu *pdu;
+
+	while (n-- && (pdu = fake_qp_take_pdu(s->qp))) {
+		target_serve(s->bed->target, s->qp, pdu);
+		kfree(pdu);
+	}
+	bed_settle();
+}
+
+/*
+ * 111 entries are for commands. LUN 1 has 30 reads, of three entries each, under
+ * way; LUN 0 asks for a write of 63. With 12 of the reads answered 57 are free,
+ * which no more reads may take: with a few more answered the write goes first.
+ */
+static void long_command_is_not_starved(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
+		.max_qp_wr = 128 });
+	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
+		.no_immediate = true, .no_initial_r2t = true, .max_xmit = 512,
+		.first_burst = 60 * 512 });
+	static const struct cmd_spec read = { .len = 4096, .other_lun = true };
+	static const struct cmd_spec write = { .len = 60 * 512, .write = true };
+	struct test_cmd *reads[31], *written;
+	unsigned int i, served;
+
+	session_scan_other(s);
+	scsi_change_queue_depth(s->other_sdev, 37);
+	bed->target->hold = true;
+	for (i = 0; i < 30; i++)
+		reads[i] = cmd_submit(s, &read);
+	bed_settle();
+	KUNIT_ASSERT_EQ(test, s->qp->inbox_len, 30);
+	written = cmd_submit(s, &write);
+	bed_settle();
+	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, 30);
+	load_serve(s, 12);
+	reads[30] = cmd_submit(s, &read);
+	bed_settle();
+	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, 18);
+	/* SCSI tries one of the two at each completion. */
+	for (served = 12; served < 30 && s->qp->inbox_len <= 30 - served; served++)
+		load_serve(s, 1);
+	/* the command and its Data-Outs, and perhaps the read behind it */
+	KUNIT_EXPECT_GE(test, s->qp->inbox_len, 30 - served + 61);
+	bed->target->hold = false;
+	load_serve(s, UINT_MAX);
+	for (i = 0; i < ARRAY_SIZE(reads); i++)
+		cmd_expect_good(reads[i]);
+	cmd_expect_good(written);
+}
+
 static struct kunit_case ib_iser_load_cases[] = {
 	KUNIT_CASE(slots_are_used_again),
 	KUNIT_CASE(answers_come_in_reverse),
 	KUNIT_CASE_PARAM(commands_wait_for_room, load_gen_params),
 	KUNIT_CASE(failed_posts_take_no_room),
 	KUNIT_CASE(closed_window_is_waited_for),
+	KUNIT_CASE(long_command_is_not_starved),
 	{}
 };
 
