@@ -193,6 +193,58 @@ void enable_crowd_target(Vm &target, unsigned number, bool enabled)
 		      std::chrono::minutes(2));
 }
 
+// A machine that is lost takes its configuration with it.
+static void run_if_alive(Vm &target, const std::string &script)
+{
+	try {
+		target.run(script);
+	} catch (const Error &) {
+	}
+}
+
+ExtraLun::ExtraLun(Vm &target, unsigned lun)
+	: target_(target), directory_(fmt::format("{}/lun/lun_{}", tpg(kPlainTarget), lun))
+{
+	ConfigScript script;
+
+	add_lun(script, kPlainTarget, lun, 1);
+	target.output(script.text());
+}
+
+ExtraLun::~ExtraLun()
+{
+	run_if_alive(target_, fmt::format("rm {0}/disk; rmdir {0}", directory_));
+}
+
+ExtraPortal::ExtraPortal(Vm &target, const std::string &portal)
+	: target_(target), directory_(fmt::format("{}/np/{}", tpg(kPlainTarget), portal))
+{
+	ConfigScript script;
+
+	script.directory(directory_);
+	script.set(directory_ + "/iser", "1");
+	target.output(script.text());
+}
+
+ExtraPortal::~ExtraPortal()
+{
+	run_if_alive(target_, "rmdir " + directory_);
+}
+
+void set_up_wide_target(Vm &target, unsigned luns)
+{
+	ConfigScript script;
+
+	if (target.run("test -d " + tpg(kWideTarget)).ok())
+		return;
+	add_target(script, kWideTarget);
+	script.command(fmt::format("for i in $(seq 0 {0}); do mkdir {1}/lun/lun_$i; "
+				   "ln -s {2}/iblock_0/disk0 {1}/lun/lun_$i/disk; done",
+				   luns - 1, tpg(kWideTarget), kCore));
+	script.set(tpg(kWideTarget) + "/enable", "1");
+	target.output(script.text(), std::chrono::minutes(3));
+}
+
 static std::string lio_portals(bool iser)
 {
 	return fmt::format("for np in {}/iqn*/tpgt_1/np/*; do echo {} >\"$np/iser\"; done\n", kFabric,

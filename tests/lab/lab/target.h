@@ -41,6 +41,32 @@ std::string crowd_portal(unsigned number);
 void set_up_crowd(Vm &target, unsigned count);
 void enable_crowd_target(Vm &target, unsigned number, bool enabled);
 
+// While it lives, the plain target has its second disk under one more number, too.
+class ExtraLun {
+public:
+	ExtraLun(Vm &target, unsigned lun);
+	~ExtraLun();
+
+private:
+	Vm &target_;
+	std::string directory_;
+};
+
+// While it lives, the plain target has one more portal.
+class ExtraPortal {
+public:
+	ExtraPortal(Vm &target, const std::string &portal);
+	~ExtraPortal();
+
+private:
+	Vm &target_;
+	std::string directory_;
+};
+
+// Unless it is there: a target with the plain target's first disk under so many numbers.
+inline const std::string kWideTarget = "iqn.2003-01.org.linux-iscsi.lab:wide";
+void set_up_wide_target(Vm &target, unsigned luns);
+
 // While it lives, tgt serves port 3260 over iSER instead of LIO, whose sessions must be gone. (tgt
 // binds every address of that port, and its `port` option is refused: see NOTES.md.)
 class TgtInsteadOfLio {

@@ -26,7 +26,7 @@ protected:
 			GTEST_SKIP() << "Debian's module has no trace events";
 		trace_.emplace(lab());
 		set_up_path();
-		login_.emplace(initiator(), kPlainTarget, portal(Path::A));
+		login_.emplace(initiator(), kPlainTarget, path_portal());
 		io_.emplace(initiator().start(
 			fio_command(login_->disk(), "--rw=randwrite --bs=16k --iodepth=8 --size=16M "
 						    "--verify=crc32c --verify_backlog=64 --verify_fatal=1 "
@@ -44,6 +44,7 @@ protected:
 	}
 
 	virtual void set_up_path() {}
+	virtual std::string path_portal() { return portal(Path::A); }
 	virtual void take_down_path() {}
 
 	void happen(const std::string &command)
@@ -235,6 +236,43 @@ TEST_F(Bond, FailsOver)
 	happen("echo spare >/sys/class/net/bond0/bonding/active_slave");
 	expect_failure(AnyOf(HasSubstr("address change"), HasSubstr("the local address is gone")));
 	initiator().output("echo eth0 >/sys/class/net/bond0/bonding/active_slave");
+	expect_recovery();
+}
+
+// A path over a VLAN, whose interface vanishes while the port below it stays up.
+class Vlan : public PathEvents {
+protected:
+	static std::string add_vlan(unsigned host)
+	{
+		return fmt::format("ip link add link eth0 name eth0.7 type vlan id 7 && "
+				   "ip link set eth0.7 up && ip addr add 10.0.7.{}/24 dev eth0.7",
+				   host);
+	}
+
+	void set_up_path() override
+	{
+		target().output(add_vlan(2));
+		initiator().output(add_vlan(1));
+		portal_.emplace(target(), path_portal());
+	}
+
+	std::string path_portal() override { return "10.0.7.2:3260"; }
+
+	void take_down_path() override
+	{
+		portal_.reset();
+		initiator().output("ip link delete eth0.7");
+		target().output("ip link delete eth0.7");
+	}
+
+	std::optional<ExtraPortal> portal_;
+};
+
+TEST_F(Vlan, InterfaceVanishes)
+{
+	happen("ip link delete eth0.7");
+	expect_failure(AnyOf(HasSubstr("address change"), HasSubstr("the local address is gone")));
+	initiator().output(add_vlan(1));
 	expect_recovery();
 }
 
