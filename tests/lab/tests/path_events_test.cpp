@@ -26,7 +26,7 @@ protected:
 			GTEST_SKIP() << "Debian's module has no trace events";
 		trace_.emplace(lab());
 		set_up_path();
-		login_.emplace(initiator(), kPlainTarget, path_portal());
+		login_.emplace(initiator(), kPlainTarget, path_address() + ":3260");
 		io_.emplace(initiator().start(
 			fio_command(login_->disk(), "--rw=randwrite --bs=16k --iodepth=8 --size=16M "
 						    "--verify=crc32c --verify_backlog=64 --verify_fatal=1 "
@@ -44,7 +44,7 @@ protected:
 	}
 
 	virtual void set_up_path() {}
-	virtual std::string path_portal() { return portal(Path::A); }
+	virtual std::string path_address() { return target_address(Path::A); }
 	virtual void take_down_path() {}
 
 	void happen(const std::string &command)
@@ -86,7 +86,7 @@ protected:
 		eventually(
 			[&] {
 				const std::vector<Mark> marks = trace_->marks();
-				const Mark *mark = first_failure(marks, target_address(Path::A), begin_);
+				const Mark *mark = first_failure(marks, path_address(), begin_);
 
 				if (mark)
 					found = *mark;
@@ -253,10 +253,10 @@ protected:
 	{
 		target().output(add_vlan(2));
 		initiator().output(add_vlan(1));
-		portal_.emplace(target(), path_portal());
+		portal_.emplace(target(), path_address() + ":3260");
 	}
 
-	std::string path_portal() override { return "10.0.7.2:3260"; }
+	std::string path_address() override { return "10.0.7.2"; }
 
 	void take_down_path() override
 	{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // What administrators do less often: the ends of a disk, odd sizes, LUNs that come and go, very many
-// LUNs, reservations.
+// LUNs, many sessions.
 #include <algorithm>
 #include <vector>
 
@@ -9,7 +9,6 @@
 
 namespace lab {
 
-using testing::HasSubstr;
 using testing::MatchesRegex;
 
 class Unusual : public LabTest {
@@ -87,34 +86,6 @@ TEST_F(Unusual, LunsComeAndGoUnderIo)
 	EXPECT_EQ(login.sessions().size(), 1u);
 }
 
-// Two sessions of one initiator, told apart by their ISIDs.
-TEST_F(Unusual, ReservationIsPreemptedUnderIo)
-{
-	Login loser(initiator(), kPlainTarget, portal(Path::A));
-	Login winner(initiator(), kPlainTarget, portal(Path::B));
-	const std::string lost = loser.disk(), won = winner.disk();
-	const auto reserve = [&](const std::string &disk, const std::string &what) {
-		initiator().output("sg_persist --no-inquiry --out " + what + " " + disk);
-	};
-
-	reserve(lost, "--register --param-sark=0xa");
-	reserve(won, "--register --param-sark=0xb");
-	reserve(lost, "--reserve --param-rk=0xa --prout-type=5");
-	Job io = initiator().start(fio_command(lost, "--rw=randwrite --bs=8k --iodepth=8 --size=32M --time_based "
-						     "--runtime=60"));
-
-	await_io(initiator(), lost);
-	reserve(won, "--preempt --param-rk=0xb --param-sark=0xa --prout-type=5");
-	const CommandResult ended = io.wait();
-
-	EXPECT_FALSE(ended.ok());
-	EXPECT_THAT(ended.both(), HasSubstr("Invalid exchange")); // EBADE: a reservation conflict
-	EXPECT_THAT(verify_disk(initiator(), won, 8, "8M"), Succeeded());
-	reserve(won, "--clear --param-rk=0xb");
-	EXPECT_EQ(loser.sessions().size(), 1u);
-	EXPECT_THAT(verify_disk(initiator(), lost, 8, "8M"), Succeeded());
-}
-
 // A cable is out for a while; all disks of both paths are there afterwards, and answer.
 TEST_F(Unusual, TwoHundredLunsOutliveAPulledCable)
 {
@@ -125,13 +96,13 @@ TEST_F(Unusual, TwoHundredLunsOutliveAPulledCable)
 	Login other(initiator(), kWideTarget, portal(Path::B));
 	const auto disks = [&](Login &login) {
 		return initiator().output(fmt::format("cd /sys/class/iscsi_session/session{}/device && "
-						      "for d in target*/*/block/*; do printf '%s ' ${{d##*/}}; done",
+						      "echo $(for d in target*/*/block/*; do echo ${{d##*/}}; done)",
 						      login.sessions().at(0)));
 	};
 	const auto count = [&](Login &login) {
 		const std::string names = disks(login);
 
-		return static_cast<unsigned>(std::count(names.begin(), names.end(), ' '));
+		return static_cast<unsigned>(std::count(names.begin(), names.end(), ' ')) + 1;
 	};
 	const auto read_all = [&](Login &login) {
 		return initiator().run("for d in " + disks(login) +
@@ -176,7 +147,7 @@ TEST_F(Unusual, SessionsAreSpreadOverVectorsAndStayThere)
 
 	EXPECT_THAT(initiator().output("grep -ho 'completion vector [0-9]*' /sys/kernel/debug/ib_iser/session* | "
 				       "sort | uniq -c"),
-		    MatchesRegex(" *4 completion vector 0\n *4 completion vector 1\n"));
+		    MatchesRegex(" *4 completion vector 0\n *4 completion vector 1"));
 	initiator().set_cable(0, false);
 	EXPECT_TRUE(eventually([&] { return vectors(initiator()).empty(); }, minutes(1), seconds(1)));
 	initiator().set_cable(0, true);
