@@ -310,7 +310,7 @@ static const char *iser_rx_complete(struct iser_rx *rx)
 	const char *wrong = NULL;
 
 	if (unlikely(end > rx->sge[0].length)) {
-		data = iser_rx_linearise(rx, end - ISER_RECV_SIZE);
+		data = iser_rx_linearise(rx, end - rx->sge[0].length);
 		if (!data)
 			return "two large PDUs at once";
 	}

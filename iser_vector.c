@@ -11,6 +11,7 @@
  * sessions with the same portal are without one, it may take another's place;
  * bind then lets the two change places.
  */
+#include <linux/cpumask.h>
 #include <linux/slab.h>
 
 #include "iscsi_iser.h"
@@ -41,10 +42,12 @@ static struct iser_vector *iser_vector_kept(struct iser_conn *conn)
 
 static u32 iser_vector_least_used(struct ib_device *ibdev)
 {
+	/* The pool folds larger numbers, which would load the first ones twice. */
+	u32 count = min_t(u32, ibdev->num_comp_vectors, num_online_cpus());
 	u32 number, users, best = 0, least = U32_MAX;
 	struct iser_vector *vector;
 
-	for (number = 0; number < ibdev->num_comp_vectors; number++) {
+	for (number = 0; number < count; number++) {
 		users = 0;
 		list_for_each_entry(vector, &iser_vectors, entry)
 			if (vector->ibdev == ibdev && vector->number == number)

@@ -12,8 +12,6 @@
 #include "bed.h"
 #include "ulp.h"
 
-#define HW_PAGES	SZ_4K
-
 static const struct hardware_case {
 	const char		*desc;
 	struct fake_hca_config	cfg;
@@ -99,8 +97,10 @@ static void hardware_is_taken(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, s->qp->cap.max_send_sge, c->send_sges);
 	KUNIT_EXPECT_EQ(test, s->qp->cap.max_recv_sge, c->recv_sges);
 	KUNIT_EXPECT_EQ(test, s->shost->can_queue, c->can_queue);
+	KUNIT_EXPECT_EQ(test, s->shost->virt_boundary_mask,
+			c->cfg.sg_gaps ? 0 : SZ_4K - 1);
 	/* 1024 sectors, or what the device registers without its first page */
-	max = min_t(u64, SZ_512K, (u64)(c->cfg.max_pages - 1) * HW_PAGES);
+	max = min_t(u64, SZ_512K, (u64)(c->cfg.max_pages - 1) * SZ_4K);
 	KUNIT_EXPECT_EQ(test, s->shost->max_sectors * SECTOR_SIZE, max);
 	for (len = 512; len <= max; len *= 4) {
 		cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = len }));

@@ -125,12 +125,22 @@ static void failed_posts_take_no_room(struct kunit *test)
 	bed_expect_conn_errors(bed, 0);
 }
 
+static void load_serve(struct session *s, unsigned int n)
+{
+	struct fake_pdu *pdu;
+
+	while (n-- && (pdu = fake_qp_take_pdu(s->qp))) {
+		target_serve(s->bed->target, s->qp, pdu);
+		kfree(pdu);
+	}
+	bed_settle();
+}
+
 /* The target's command window is closed for a while. */
 static void closed_window_is_waited_for(struct kunit *test)
 {
 	struct bed *bed = bed_create(test, NULL);
 	struct test_cmd *cmd[8];
-	struct fake_pdu *pdu;
 	struct session *s;
 	unsigned int i;
 
@@ -142,23 +152,9 @@ static void closed_window_is_waited_for(struct kunit *test)
 	bed_settle();
 	KUNIT_EXPECT_LE(test, s->qp->inbox_len, 2);
 	bed->target->hold = false;
-	while ((pdu = fake_qp_take_pdu(s->qp))) {
-		target_serve(bed->target, s->qp, pdu);
-		kfree(pdu);
-	}
+	load_serve(s, UINT_MAX);
 	for (i = 0; i < ARRAY_SIZE(cmd); i++)
 		cmd_expect_good(cmd[i]);
-}
-
-static void load_serve(struct session *s, unsigned int n)
-{
-	struct fake_pdu *pdu;
-
-	while (n-- && (pdu = fake_qp_take_pdu(s->qp))) {
-		target_serve(s->bed->target, s->qp, pdu);
-		kfree(pdu);
-	}
-	bed_settle();
 }
 
 /*

@@ -136,9 +136,10 @@ static void session_come_back(struct session *s)
 }
 
 /*
- * A and B lose their connections, and come back the other way round: each finds
- * the place of the other at a completion vector, and then its own again. A place
- * is kept for nobody when its session has ended.
+ * A and B lose their connections, and come back the other way round, each to the
+ * other's place at a completion vector; C is in the place of one that is away.
+ * With one CPU there is one vector: what can be seen here is that all work, and
+ * that nothing is used when it is freed. Which vector it is, the lab looks at.
  */
 static void sessions_change_places_at_vectors(struct kunit *test)
 {
