@@ -177,10 +177,13 @@ bool Multipath::rules_recovery()
 Multipath::~Multipath()
 {
 	try {
-		initiator_.run(fmt::format("multipathd disablequeueing map {0}\n"
-					   "multipath -f {0}; multipathd shutdown; multipath -w {0}",
-					   wwid_));
+		initiator_.run("multipathd disablequeueing map " + wwid_ + "; multipathd shutdown");
 		eventually([&] { return !initiator_.run("pgrep -x multipathd").ok(); }, seconds(20));
+		// udev, who has just seen the last writer close it, may still read the map.
+		const std::string flush = fmt::format("! dmsetup info {0} || multipath -f {0}", wwid_);
+
+		eventually([&] { return initiator_.run(flush).ok(); }, seconds(30));
+		initiator_.run("multipath -w " + wwid_);
 	} catch (const Error &) {
 		// A lost machine is booted anew.
 	}

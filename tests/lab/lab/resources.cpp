@@ -22,6 +22,7 @@ Resources resources(Vm &vm)
 	}
 	sum["endpoint"] = std::stol(vm.output("ls /sys/class/iscsi_endpoint 2>/dev/null | wc -l"));
 	sum["vmalloc"] = std::stol(vm.output("grep -c '\\[ib_iser\\]' /proc/vmallocinfo || :"));
+	sum["map"] = std::stol(vm.output("ls /sys/block | grep -c '^dm-' || :"));
 	return sum;
 }
 

@@ -9,8 +9,8 @@
 
 namespace lab {
 
-// RDMA objects by name ("mr", "qp", "pd", "cm_id", "cq") over all devices, "endpoint", and "vmalloc":
-// areas that our module has allocated, as long as it is loaded.
+// RDMA objects by name ("mr", "qp", "pd", "cm_id", "cq") over all devices, "endpoint", "vmalloc": areas
+// that our module has allocated, as long as it is loaded, and "map": of device-mapper, which holds disks.
 using Resources = std::map<std::string, long>;
 
 Resources resources(Vm &vm);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // Discovery, login, logout, CHAP, addresses, several sessions, unloading.
+#include "lab/diagnosis.h"
 #include "tests/support.h"
 
 namespace lab {
@@ -214,7 +215,8 @@ TEST_F(Unloading, IsRefusedWhileLoggedInAndWorksAfterLogout)
 	EXPECT_THAT(initiator().run("sg_inq " + login.disk()), Succeeded());
 	ASSERT_THAT(login.logout(), Succeeded());
 	// udev may still have one of the disks open.
-	EXPECT_TRUE(eventually([&] { return lab().remove_module().ok(); }, seconds(60), seconds(1)));
+	EXPECT_TRUE(eventually([&] { return lab().remove_module().ok(); }, seconds(60), seconds(1)))
+		<< diagnose(lab());
 	ASSERT_THAT(initiator().run("modprobe ib_iser"), Succeeded());
 }
 
