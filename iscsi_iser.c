@@ -101,7 +101,7 @@ static struct iser_param iser_max_lun_param = { &iser_max_lun, 1, INT_MAX };
 module_param_cb(max_lun, &iser_param_ops, &iser_max_lun_param, 0444);
 MODULE_PARM_DESC(max_lun, "LUNs to look for on a target: all below this number (default 512)");
 
-static int iser_max_sectors = 1024;
+int iser_max_sectors = 1024;
 static struct iser_param iser_max_sectors_param = { &iser_max_sectors, 8, 32768 };
 module_param_cb(max_sectors, &iser_param_ops, &iser_max_sectors_param, 0644);
 MODULE_PARM_DESC(max_sectors, "largest transfer in sectors of 512 bytes (8 to 32768, default 1024), for new sessions");
@@ -286,54 +286,8 @@ static int iser_get_ep_param(struct iscsi_endpoint *ep, enum iscsi_param param, 
 	return len;
 }
 
-/* How many commands the send queue holds, beside control PDUs. */
-static int iser_device_cmds(struct iser_device *device)
-{
-	return (device->sq_wrs - ISER_CONTROL_WRS) / device->cmd_wrs;
-}
-
-/* Can a host that was made for one device work with the one behind @conn? */
-static bool iser_host_fits(struct Scsi_Host *shost, struct iser_conn *conn)
-{
-	struct iser_device *device = conn->device;
-
-	return shost->max_sectors <= device->max_sectors &&
-	       shost->max_segment_size <= ib_dma_max_seg_size(device->ibdev) &&
-	       shost->can_queue <= iser_device_cmds(device) &&
-	       !(scsi_host_get_prot(shost) & ~device->prot_caps) &&
-	       (!scsi_host_get_prot(shost) ||
-		scsi_host_get_guard(shost) == device->prot_guard) &&
-	       (shost->virt_boundary_mask & device->virt_boundary) ==
-	       device->virt_boundary;
-}
-
 static const struct scsi_host_template iser_host_template;
 static struct iscsi_transport iser_transport;
-
-static void iser_host_limit(struct Scsi_Host *shost, struct iser_device *device)
-{
-	/* Whole pages, or a buffer would need one more than an MR has. */
-	u32 max_sectors = round_down(min_t(u32, READ_ONCE(iser_max_sectors),
-					   device->max_sectors),
-				     ISER_MR_PAGE_SIZE / SECTOR_SIZE);
-	u32 tasks = rounddown_pow_of_two(device->rq_wrs - ISER_UNEXPECTED_PDUS);
-
-	shost->can_queue = min_t(u32, tasks, ISER_CMDS_MAX);
-	shost->max_sectors = max_sectors;
-	shost->sg_tablesize = min_t(u32, SG_MAX_SEGMENTS,
-				    max_sectors * SECTOR_SIZE / ISER_MR_PAGE_SIZE + 1);
-	shost->virt_boundary_mask = device->virt_boundary;
-	shost->max_segment_size = ib_dma_max_seg_size(device->ibdev);
-	if (device->prot_caps) {
-		shost->sg_prot_tablesize = shost->sg_tablesize;
-		scsi_host_set_prot(shost, device->prot_caps);
-		scsi_host_set_guard(shost, device->prot_guard);
-	} else if (iser_pi_enable && !device->lack_of_pi_said) {
-		device->lack_of_pi_said = true;
-		ibdev_info(device->ibdev,
-			   "iSER: pi_enable: no T10 protection information with this device, going on without\n");
-	}
-}
 
 static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 						     u16 cmds_max, u16 qdepth,
@@ -341,6 +295,7 @@ static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 {
 	struct iscsi_cls_session *cls_session;
 	struct iser_conn *conn = ep ? iser_ep_conn_get(ep) : NULL;
+	struct iser_device *device;
 	struct Scsi_Host *shost;
 	struct iser_host *host;
 	int cmds, max_cmds, err;
@@ -361,20 +316,21 @@ static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 	err = iser_conn_lock_setup(conn);
 	if (err)
 		goto out_free_host;
-	iser_host_limit(shost, conn->device);
-	max_cmds = iser_device_cmds(conn->device);
+	device = conn->device;
+	iser_device_hold(device);
 	iser_conn_unlock_setup(conn);
+	iser_host_limit(shost, device);
+	max_cmds = iser_host_max_cmds(device);
 	cmds = iscsi_host_get_max_scsi_cmds(shost, cmds_max);
 	if (cmds < 0)
-		goto out_free_host;
+		goto out_put_device;
 	/* As many tasks as were asked for, and as many commands as can be sent. */
 	if (cmds > max_cmds)
 		iser_conn_log(info, conn, "the send queue holds %d commands of a session, not %d\n",
 			      max_cmds, cmds);
 	shost->can_queue = min(cmds, max_cmds);
-	/* Not the HCA's child: a session outlives devices. */
-	if (iscsi_host_add(shost, NULL))
-		goto out_free_host;
+	if (iser_host_add(shost, device))
+		goto out_put_device;
 	/* Of this libiscsi makes the tasks, by a power of two; no disk is there yet. */
 	shost->can_queue = cmds;
 	cls_session = iscsi_session_setup(&iser_transport, shost,
@@ -388,11 +344,14 @@ static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 	/* Pairs with smp_load_acquire() in iser_get_host_param(). */
 	smp_store_release(&host->session, cls_session->dd_data);
 	iser_debugfs_add_session(cls_session);
+	iser_device_put(device);
 	iser_conn_put(conn);
 	return cls_session;
 
 out_remove_host:
-	iscsi_host_remove(shost, false);
+	iser_host_remove(shost);
+out_put_device:
+	iser_device_put(device);
 out_free_host:
 	iscsi_host_free(shost);
 out_put:
@@ -406,7 +365,7 @@ static void iser_destroy_session(struct iscsi_cls_session *cls_session)
 
 	iser_debugfs_remove_session(cls_session);
 	iscsi_session_remove(cls_session);
-	iscsi_host_remove(shost, false);
+	iser_host_remove(shost);
 	iscsi_session_free(cls_session);
 	iscsi_host_free(shost);
 }

@@ -28,6 +28,7 @@
  *   iser_device.conns_lock -> iser_conn.state_lock
  *   iser_conn.state_lock -> iser_session.lock
  *   iser_endpoints_lock, iser_session.lock: nothing is taken inside
+ *   iser_host.lock: nothing of ours is taken inside
  *
  * Letters in front of a field's purpose say who may touch it:
  *   I  set during setup, constant from then on
@@ -46,6 +47,7 @@
 #include <linux/jump_label.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/sizes.h>
 #include <linux/workqueue.h>
 
@@ -90,7 +92,7 @@ static_assert(sizeof(struct iser_pdu_hdr) == 76);
  */
 struct iser_device {
 	struct ib_device	*ibdev;		/* I */
-	refcount_t		ref;		/* A: the client data, each connection */
+	refcount_t		ref;		/* A: client data, connections, create_session */
 	struct completion	unused;		/* the last reference is gone */
 	struct rcu_head		rcu;		/* a lookup may still be reading */
 	struct ib_event_handler	event_handler;	/* I */
@@ -335,6 +337,12 @@ struct iser_conn {
 /* Transport data of a SCSI host. */
 struct iser_host {
 	struct iscsi_session	*session;	/* the only one; set before it is seen */
+	struct Scsi_Host	*shost;		/* I */
+	struct device		*parent;	/* I: the HCA's, held; NULL: there is none */
+	struct notifier_block	notifier;	/* of the parent's bus */
+	struct mutex		lock;		/* for the next one, and a change of parent */
+	bool			leaving;	/* the host is about to be removed */
+	struct completion	removed;	/* it is */
 };
 
 /* Transport data of a task: NULL unless it has a slot. */
@@ -353,6 +361,7 @@ do {									\
 } while (0)
 
 /* iscsi_iser.c */
+extern int iser_max_sectors;
 extern bool iser_pi_enable;
 extern int iser_pi_guard;
 extern int iser_ack_timeout;
@@ -360,9 +369,18 @@ extern int iser_tos;
 extern int iser_port_down_grace_ms;
 struct iser_conn *iser_session_conn(struct iscsi_session *session);
 
+/* iser_host.c */
+int iser_host_max_cmds(struct iser_device *device);
+bool iser_host_fits(struct Scsi_Host *shost, struct iser_conn *conn);
+void iser_host_limit(struct Scsi_Host *shost, struct iser_device *device);
+int iser_host_add(struct Scsi_Host *shost, struct iser_device *device);
+void iser_host_remove(struct Scsi_Host *shost);
+
 /* iser_device.c */
 int iser_device_register_client(void);
 void iser_device_unregister_client(void);
+void iser_device_hold(struct iser_device *device);
+void iser_device_put(struct iser_device *device);
 int iser_device_attach(struct iser_conn *conn, struct ib_device *ibdev);
 void iser_device_detach(struct iser_conn *conn);
 void iser_device_check_gid(struct iser_conn *conn);

@@ -29,7 +29,23 @@
 
 static struct ib_client iser_ib_client;
 
-static void iser_device_put(struct iser_device *device)
+/**
+ * iser_device_hold - keep the device from being removed
+ * @device: of a connection whose setup is locked
+ *
+ * Context: process; until iser_device_put(), for as long as nothing waits for
+ * the peer or for user space.
+ */
+void iser_device_hold(struct iser_device *device)
+{
+	refcount_inc(&device->ref);
+}
+
+/**
+ * iser_device_put - drop a reference, for whose end the removal waits
+ * @device: not to be used after this
+ */
+void iser_device_put(struct iser_device *device)
 {
 	if (refcount_dec_and_test(&device->ref))
 		complete(&device->unused);
