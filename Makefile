@@ -11,7 +11,7 @@ MODULE ?= ours
 SUITE ?= trixie
 # What make lab-slow runs, and the gate has no time for.
 SLOW := Bounds.*:PathEvents.*:GraceOfTwoSeconds.*:Bond.*:Vlan.*:IscsidKilled.*
-SLOW := $(SLOW):TimedOut.ConnectionsDie*:Unusual.*
+SLOW := $(SLOW):TimedOut.ConnectionsDie*:Unusual.*:HotPlug.*
 
 .PHONY: all install clean lab demo check static lab-check lab-slow kunit coverage sanitize bench failover storm
 

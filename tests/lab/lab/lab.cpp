@@ -60,23 +60,26 @@ static void make_shared_disk(const fs::path &file)
 	fs::resize_file(file, 512 << 20);
 }
 
+static void set_up_card(Vm &vm, unsigned number, unsigned card)
+{
+	vm.output(fmt::format(R"(set -e
+ip link set eth{0} mtu 9000 up
+ip addr add 10.0.{1}.{2}/24 dev eth{0}
+ip addr add fd00:{1}::{2}/64 dev eth{0} nodad
+tc qdisc add dev eth{0} clsact
+# Without a carrier a packet gets lost, as on a wire, instead of failing: NOTES.md
+tc filter add dev eth{0} egress protocol all prio 1 u32 match mark 0 0xffffffff \
+	action skbedit mark 77 pipe action mirred egress mirror dev eth{0} pipe action trap
+rdma link add rxe{0} type rxe netdev eth{0})",
+			      card, card + 1, number));
+}
+
 // Both target machines have the same addresses, in networks of their own.
 static void set_up_network(Vm &vm, unsigned number)
 {
-	vm.output(fmt::format(R"(set -e
-hostname {}
-modprobe rdma_rxe
-for n in 0 1; do
-	ip link set eth$n mtu 9000 up
-	ip addr add 10.0.$((n + 1)).{}/24 dev eth$n
-	ip addr add fd00:$((n + 1))::{}/64 dev eth$n nodad
-	tc qdisc add dev eth$n clsact
-	# Without a carrier a packet gets lost, as on a wire, instead of failing: NOTES.md
-	tc filter add dev eth$n egress protocol all prio 1 u32 match mark 0 0xffffffff \
-		action skbedit mark 77 pipe action mirred egress mirror dev eth$n pipe action trap
-	rdma link add rxe$n type rxe netdev eth$n
-done)",
-			      vm.name(), number, number));
+	vm.output("hostname " + vm.name() + " && modprobe rdma_rxe");
+	for (unsigned card : {0, 1})
+		set_up_card(vm, number, card);
 }
 
 Vm Lab::boot(unsigned number)
@@ -172,7 +175,7 @@ void Lab::boot_target(Path path)
 {
 	std::unique_ptr<Vm> &target = targets_[index_of(path)];
 
-	target = std::make_unique<Vm>(boot(kTarget + index_of(path)));
+	target = std::make_unique<Vm>(boot(kTarget + static_cast<unsigned>(path)));
 	target->await_boot();
 	set_up_network(*target, kTarget);
 	set_up_target(index_of(path));
@@ -184,6 +187,18 @@ void Lab::reset_target(Path path)
 	target(path).await_boot();
 	set_up_network(target(path), kTarget);
 	set_up_target(index_of(path));
+}
+
+void Lab::unplug_card(Path path)
+{
+	initiator_->output(fmt::format("echo 1 >$(realpath /sys/class/net/eth{}/device)/../remove",
+				       static_cast<unsigned>(path)));
+}
+
+void Lab::plug_card(Path path)
+{
+	initiator_->output("echo 1 >/sys/bus/pci/rescan");
+	set_up_card(*initiator_, kInitiator, static_cast<unsigned>(path));
 }
 
 void Lab::insert(ModuleKind kind)

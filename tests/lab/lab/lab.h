@@ -55,6 +55,10 @@ public:
 	// Both without ending QEMU, so that any thread may do it.
 	void reset_target(Path path);
 
+	// The initiator's network card of a path leaves its slot, and comes back set up.
+	void unplug_card(Path path);
+	void plug_card(Path path);
+
 	// Puts ours or Debian's own where modprobe finds it, and loads it. Ours is built if need be.
 	void insert(ModuleKind kind);
 	// Unloads ib_iser and leaves libiscsi and the transport class, which a running iscsid needs.

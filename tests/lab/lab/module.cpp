@@ -11,7 +11,7 @@ namespace lab {
 
 namespace fs = std::filesystem;
 
-static constexpr const char *kBuildDirectory = "usr/src/ib_iser"; // below the guests' root
+static constexpr const char *kSources = "usr/src"; // below the guests' root
 static constexpr const char *kBuildId = "Build ID: ";
 
 fs::path checkout()
@@ -48,24 +48,33 @@ static bool is_module_source(const fs::path &path)
 	return extension == ".c" || extension == ".h" || name == "Kbuild" || name == "Kconfig";
 }
 
-ModuleBuild build_module(const Image &image, const std::string &arguments)
+// Copies and makes what lies in `source`, and says where in the guests' root.
+static fs::path make(const Image &image, const fs::path &source, const std::string &name,
+		     const std::string &arguments, CommandResult &result)
 {
-	const fs::path directory = image.root() / kBuildDirectory;
-	const FileLock lock(image.root().string() + ".build.lock");
-	ModuleBuild build;
+	const fs::path below = fs::path(kSources) / name, directory = image.root() / below;
 
 	fs::remove_all(directory);
 	fs::create_directories(directory);
-	for (const auto &entry : fs::directory_iterator(checkout())) {
+	for (const auto &entry : fs::directory_iterator(source)) {
 		if (entry.is_regular_file() && is_module_source(entry.path()))
 			fs::copy_file(entry.path(), directory / entry.path().filename());
 	}
-	build.result = run_process({"chroot", image.root(), "sh", "-c",
-				    fmt::format("make -j4 -C /lib/modules/{}/build M=/{} {} modules 2>&1",
-						image.release(), kBuildDirectory, arguments)});
+	result = run_process({"chroot", image.root(), "sh", "-c",
+			      fmt::format("make -j4 -C /lib/modules/{}/build M=/{} {} modules 2>&1",
+					  image.release(), below.string(), arguments)});
+	return directory;
+}
+
+ModuleBuild build_module(const Image &image, const std::string &arguments)
+{
+	const FileLock lock(image.root().string() + ".build.lock");
+	ModuleBuild build;
+	const fs::path file =
+		make(image, checkout(), "ib_iser", arguments, build.result) / "ib_iser.ko";
+
 	if (!build.result.ok())
 		return build;
-	const fs::path file = directory / "ib_iser.ko";
 	run_process({"strip", "--strip-debug", file}).checked();
 	build.compressed =
 		run_process({"xz", "--check=crc32", "--lzma2=dict=1MiB", "-c", file}).checked().out;
@@ -75,6 +84,16 @@ ModuleBuild build_module(const Image &image, const std::string &arguments)
 		fail("{} has no build id", file.string());
 	build.build_id = trimmed(notes.substr(at + std::strlen(kBuildId), 41));
 	return build;
+}
+
+std::string build_rxe_parent(const Image &image)
+{
+	const FileLock lock(image.root().string() + ".build.lock");
+	CommandResult result;
+	const fs::path directory = make(image, source_directory() / "guest/rxe-parent", "rxe-parent", "", result);
+
+	result.checked();
+	return read_file(directory / "rxe_parent.ko");
 }
 
 } // namespace lab

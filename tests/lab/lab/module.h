@@ -25,6 +25,9 @@ struct ModuleBuild {
 // everything is compiled each time.
 ModuleBuild build_module(const Image &image, const std::string &arguments);
 
+// rxe_parent.ko, which hangs soft RDMA devices below their network cards.
+std::string build_rxe_parent(const Image &image);
+
 // The checkout's root.
 std::filesystem::path checkout();
 
