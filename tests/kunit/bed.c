@@ -99,6 +99,7 @@ static void bed_close_sessions(void *data)
 	memset(bed->hca->fail_verb, 0, sizeof(bed->hca->fail_verb));
 	memset(bed->hca->slow_verb, 0, sizeof(bed->hca->slow_verb));
 	bed->hca->slow_release = 0;
+	bed->hca->in_teardown = NULL;
 	list_for_each_entry(qp, &bed->hca->qps, node)
 		fake_qp_kick(qp);
 	list_for_each_entry_safe(s, next, &bed->sessions, node) {

@@ -108,6 +108,15 @@ void fake_cq_push(struct fake_cq *cq, const struct fake_cqe *cqe)
 	cq->armed = false;
 }
 
+/* Not of the CM's messages, without which no connection would end. */
+static bool fake_cq_is_held(struct fake_cq *cq)
+{
+	struct fake_hca *hca = to_hca(cq->ib.device);
+
+	return hca->hold_events &&
+	       !(hca->gsi && hca->gsi->ib.recv_cq == &cq->ib);
+}
+
 /* Context: any, without hca->lock. */
 void fake_cq_kick(struct fake_cq *cq)
 {
@@ -116,7 +125,7 @@ void fake_cq_kick(struct fake_cq *cq)
 	bool pending;
 
 	spin_lock_irqsave(&hca->lock, flags);
-	pending = cq->event_pending && !hca->hold_events;
+	pending = cq->event_pending && !fake_cq_is_held(cq);
 	if (pending)
 		cq->event_pending = false;
 	spin_unlock_irqrestore(&hca->lock, flags);

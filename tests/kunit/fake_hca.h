@@ -186,7 +186,7 @@ struct fake_hca {
 	bool			allow_undrained;
 	bool			slow_flush;	/* of a queue, until the next post */
 	bool			no_error_state;		/* refused, whoever asks */
-	bool			hold_events;		/* of the CQs: late interrupts */
+	bool			hold_events;		/* late interrupts, the CM's excepted */
 	bool			port_down;		/* as query_port says it */
 	bool			short_map;		/* MAP_MR fails by taking less */
 	bool			hostile_peer;		/* invalidates any key */
@@ -198,6 +198,10 @@ struct fake_hca {
 	/* before a post returns: what other CPUs do meanwhile */
 	void			(*in_post)(struct fake_qp *qp,
 					   const struct ib_send_wr *wr);
+
+	/* before a queue pair is changed or destroyed; may sleep */
+	void			(*in_teardown)(struct fake_hca *hca);
+	void			*in_teardown_priv;
 
 	/* failures by count */
 	atomic_t		calls;

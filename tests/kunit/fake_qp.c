@@ -149,12 +149,19 @@ static bool fake_qp_may_become(struct fake_qp *qp, enum ib_qp_state state,
 	}
 }
 
+static void fake_qp_teardown_hook(struct fake_qp *qp)
+{
+	if (qp->hca->in_teardown && qp->ib.qp_type != IB_QPT_GSI)
+		qp->hca->in_teardown(qp->hca);
+}
+
 static int fake_modify_qp(struct ib_qp *ib, struct ib_qp_attr *attr, int mask,
 			  struct ib_udata *udata)
 {
 	struct fake_qp *qp = to_fqp(ib);
 
 	fake_reclaim_command();
+	fake_qp_teardown_hook(qp);
 	/* Whoever asks for an end gets it, unless the device is really broken. */
 	if (!(mask & IB_QP_STATE) || attr->qp_state != IB_QPS_ERR) {
 		if (fake_qp_verb_fails(qp, FAKE_MODIFY_QP))
@@ -256,6 +263,7 @@ static int fake_destroy_qp(struct ib_qp *ib, struct ib_udata *udata)
 	unsigned int left;
 
 	fake_reclaim_command();
+	fake_qp_teardown_hook(qp);
 	/* Some providers do; a work that has a thread in reserve must not call them. */
 	schedule_work(&hca->plain_work);
 	flush_work(&hca->plain_work);

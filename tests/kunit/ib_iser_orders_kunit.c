@@ -91,42 +91,12 @@ static void orders_name_culprit(void *data)
 	kunit_err(run->bench.test, "the order was: %s\n", desc);
 }
 
-/* Tasks that an error handler holds have nothing on the device either. */
-static void orders_expect_nothing_left(struct order_bench *b)
-{
-	bed_expect_nothing_left(b->bed);
-	KUNIT_EXPECT_EQ(b->test, b->bed->hca->n_complaints, 0);
-}
-
 static void orders_expect_nothing_pinned(struct orders_run *run)
 {
 	struct kunit *test = run->bench.test;
 
 	KUNIT_EXPECT_EQ(test, bench_conn_refs(&run->bench), run->conn_refs);
 	KUNIT_EXPECT_EQ(test, orders_taints(), run->taints);
-}
-
-static void orders_expect_commands_done(struct order_bench *b)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(b->cmd) && b->cmd[i]; i++) {
-		KUNIT_EXPECT_NE(b->test, cmd_wait(b->cmd[i]), -ETIMEDOUT);
-		cmd_forget(b->cmd[i]);
-		b->cmd[i] = NULL;
-	}
-}
-
-static void orders_recover(struct order_bench *b)
-{
-	struct test_cmd *cmd;
-
-	if (b->removed)
-		bed_replug(b->bed);
-	bench_login(b);
-	cmd = cmd_submit(b->s, &(struct cmd_spec) { .len = 4096 });
-	cmd_expect_good(cmd);
-	cmd_forget(cmd);
 }
 
 static void orders_run_one(struct orders_run *run)
@@ -154,16 +124,16 @@ static void orders_run_one(struct orders_run *run)
 	bench_give_up(b);
 	bed_settle();
 	bench_expect_silence(b);
-	orders_expect_nothing_left(b);
+	bench_expect_nothing_left(b);
 	bench_late_put(b);
-	orders_expect_commands_done(b);
+	bench_expect_commands_done(b);
 	bed_settle();
 	KUNIT_EXPECT_LE(test, jiffies_to_msecs(jiffies - start), ORDER_MS);
-	orders_expect_nothing_left(b);
+	bench_expect_nothing_left(b);
 	orders_expect_nothing_pinned(run);
 	flush_work(&b->unplug_work);
 	if (test->status != KUNIT_FAILURE)
-		orders_recover(b);
+		bench_recover(b);
 }
 
 static struct orders_run *orders_begin(struct kunit *test, unsigned int i)
@@ -178,10 +148,7 @@ static struct orders_run *orders_begin(struct kunit *test, unsigned int i)
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
 							   orders_name_culprit,
 							   run));
-	bench_login(&run->bench);
-	bench_give_up(&run->bench);
-	bed_settle();
-	run->conn_refs = bench_conn_refs(&run->bench);
+	run->conn_refs = bench_idle_conn_refs(&run->bench);
 	run->counts = &orders_counts[i];
 	run->taints = orders_taints();
 	return run;

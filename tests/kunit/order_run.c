@@ -281,3 +281,42 @@ unsigned int bench_conn_refs(struct order_bench *b)
 	put_device(conn);
 	return refs;
 }
+
+/* The same of a session without a connection, which is made for it. */
+unsigned int bench_idle_conn_refs(struct order_bench *b)
+{
+	bench_login(b);
+	bench_give_up(b);
+	bed_settle();
+	return bench_conn_refs(b);
+}
+
+/* Tasks that an error handler holds have nothing on the device either. */
+void bench_expect_nothing_left(struct order_bench *b)
+{
+	bed_expect_nothing_left(b->bed);
+	KUNIT_EXPECT_EQ(b->test, b->bed->hca->n_complaints, 0);
+}
+
+void bench_expect_commands_done(struct order_bench *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(b->cmd) && b->cmd[i]; i++) {
+		KUNIT_EXPECT_NE(b->test, cmd_wait(b->cmd[i]), -ETIMEDOUT);
+		cmd_forget(b->cmd[i]);
+		b->cmd[i] = NULL;
+	}
+}
+
+void bench_recover(struct order_bench *b)
+{
+	struct test_cmd *cmd;
+
+	if (b->removed)
+		bed_replug(b->bed);
+	bench_login(b);
+	cmd = cmd_submit(b->s, &(struct cmd_spec) { .len = 4096 });
+	cmd_expect_good(cmd);
+	cmd_forget(cmd);
+}

@@ -39,5 +39,9 @@ void bench_expect_silence(struct order_bench *b);
 void bench_late_put(struct order_bench *b);
 void bench_login(struct order_bench *b);
 unsigned int bench_conn_refs(struct order_bench *b);
+unsigned int bench_idle_conn_refs(struct order_bench *b);
+void bench_expect_nothing_left(struct order_bench *b);
+void bench_expect_commands_done(struct order_bench *b);
+void bench_recover(struct order_bench *b);
 
 #endif
