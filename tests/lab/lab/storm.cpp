@@ -153,7 +153,8 @@ private:
 
 	void rage(const std::vector<StormAction> &actions)
 	{
-		io_.emplace(initiator_, multipath_.device(), lab_.image().checked() ? 2 : 16, kLongestStorm);
+		io_.emplace(initiator_, multipath_.device(), lab_.image().checked() ? 2 : 16,
+			    longest_storm(lab_.image()));
 		await_io(initiator_, multipath_.device());
 		const auto begin = Clock::now();
 		for (std::size_t i = 0; i < actions.size(); i++) {
@@ -342,6 +343,8 @@ StormReport weather_storm(Lab &lab, std::uint32_t seed, const StormCounts &count
 {
 	StormReport report;
 
+	if (lab.image().checked())
+		report.longest_removal = report.longest_rmmod = Seconds(60);
 	progress(fmt::format("seed {}: {} flaps, {} iscsid kills, {} device removals, {} unloads, "
 			     "{} target resets",
 			     seed, counts.flaps, counts.kills, counts.removals, counts.unloads,
@@ -356,10 +359,15 @@ StormReport weather_storm(Lab &lab, std::uint32_t seed, const StormCounts &count
 	return report;
 }
 
+std::chrono::minutes longest_storm(const Image &initiators_image)
+{
+	return std::chrono::minutes(initiators_image.checked() ? 30 : 18);
+}
+
 bool StormReport::held() const
 {
 	return failure.empty() && left.empty() && leaks.empty() && lockdep != "off" &&
-	       slowest_removal < Seconds(10) && slowest_rmmod < Seconds(5) &&
+	       slowest_removal < longest_removal && slowest_rmmod < longest_rmmod &&
 	       slab_after < slab_before + kSlabNoise;
 }
 

@@ -26,8 +26,9 @@ PartResult storm_part(const fs::path &directory, const std::string &suite, std::
 		      const StormCounts &counts, const Progress &progress)
 {
 	Lab lab({directory, suite, Process::Lifetime::owned, progress});
-	const Watchdog watchdog(kLongestStorm, [&lab] {
-		give_up(lab, fmt::format("not over after {} minutes", kLongestStorm.count()));
+	const std::chrono::minutes limit = longest_storm(lab.image());
+	const Watchdog watchdog(limit, [&lab, limit] {
+		give_up(lab, fmt::format("not over after {} minutes", limit.count()));
 	});
 
 	set_up_lio(lab.target());
