@@ -44,6 +44,8 @@ void iser_device_hold(struct iser_device *device)
 /**
  * iser_device_put - drop a reference, for whose end the removal waits
  * @device: not to be used after this
+ *
+ * Context: any.
  */
 void iser_device_put(struct iser_device *device)
 {

@@ -30,6 +30,7 @@ int iser_host_max_cmds(struct iser_device *device)
  * @conn: to this connection
  *
  * Context: process, setup_mutex held.
+ * Return: whether all that was promised to SCSI holds there, too.
  */
 bool iser_host_fits(struct Scsi_Host *shost, struct iser_conn *conn)
 {
