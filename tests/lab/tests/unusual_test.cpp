@@ -10,6 +10,7 @@
 namespace lab {
 
 using testing::MatchesRegex;
+using testing::Not;
 
 class Unusual : public LabTest {
 protected:
@@ -84,6 +85,40 @@ TEST_F(Unusual, LunsComeAndGoUnderIo)
 	}
 	EXPECT_THAT(io.wait(), Succeeded());
 	EXPECT_EQ(login.sessions().size(), 1u);
+}
+
+// To LIO all sessions of a machine with one target are one nexus (NOTES.md): the other has another target.
+TEST_F(Unusual, ReservationIsPreemptedUnderIo)
+{
+	set_up_crowd(target(), 1);
+	target().output("mkdir -p /var/target/pr");
+	Login holder(initiator(), kPlainTarget, portal(Path::A));
+	Login other(initiator(), crowd_target(0), crowd_portal(0));
+	const std::string disk = holder.disk(), same_disk = other.disk();
+	const auto reserve_out = [&](const std::string &disk, const std::string &action) {
+		return initiator().run("sg_persist --no-inquiry --out " + action + " " + disk);
+	};
+	const auto write_to = [&](const std::string &disk) {
+		return initiator().run("dd if=/dev/zero of=" + disk + " bs=64k count=16 oflag=direct");
+	};
+
+	ASSERT_THAT(reserve_out(disk, "--register --param-sark=0xa"), Succeeded());
+	ASSERT_THAT(reserve_out(disk, "--reserve --param-rk=0xa --prout-type=5"), Succeeded());
+	EXPECT_THAT(write_to(same_disk), Not(Succeeded()));
+	Job io = initiator().start(fio_command(disk, "--rw=randwrite --bs=16k --iodepth=8 --size=32M "
+						     "--time_based --runtime=60"));
+
+	await_io(initiator(), disk);
+	ASSERT_THAT(reserve_out(same_disk, "--register --param-sark=0xb"), Succeeded());
+	ASSERT_THAT(reserve_out(same_disk, "--preempt --param-rk=0xb --param-sark=0xa --prout-type=5"),
+		    Succeeded());
+	EXPECT_THAT(io.wait(), Not(Succeeded()));
+	EXPECT_THAT(write_to(disk), Not(Succeeded()));
+	EXPECT_THAT(write_to(same_disk), Succeeded());
+	EXPECT_THAT(reserve_out(same_disk, "--clear --param-rk=0xb"), Succeeded());
+	EXPECT_THAT(write_to(disk), Succeeded());
+	EXPECT_EQ(holder.sessions().size(), 1u);
+	EXPECT_EQ(other.sessions().size(), 1u);
 }
 
 // A cable is out for a while; all disks of both paths are there afterwards, and answer.
