@@ -122,6 +122,7 @@ static int iser_host_bus_event(struct notifier_block *notifier, unsigned long ev
 	if (!leaving)
 		iser_host_move_away(host);
 	mutex_unlock(&host->lock);
+	/* Ends without any I/O: no disk is left. */
 	if (leaving)
 		wait_for_completion(&host->removed);
 	return NOTIFY_OK;
@@ -131,7 +132,7 @@ static void iser_host_forget_parent(struct iser_host *host)
 {
 	if (!host->parent)
 		return;
-	/* Waits for an event that is being handled. */
+	/* Waits for an event that is being handled, which waits for nobody by now. */
 	bus_unregister_notifier(host->parent->bus, &host->notifier);
 	put_device(host->parent);
 }

@@ -108,7 +108,7 @@ static void between_set_up(struct between *t)
 	if (t->c->then == BETWEEN_RESPONSE)
 		between_hold_response(t);
 	t->passed = 0;
-	/* At the latest: a held interrupt is the drain's, too. */
+	/* At the latest, or the teardown would wait for ever: a held interrupt is the drain's, too. */
 	schedule_delayed_work(&t->then_work, msecs_to_jiffies(200));
 	b->bed->hca->in_teardown_priv = t;
 	b->bed->hca->in_teardown = between_hook;

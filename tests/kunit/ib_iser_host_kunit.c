@@ -87,7 +87,7 @@ static void host_leaves_an_unplugged_hca(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&platform_bus.kobj.kref), references);
 }
 
-/* Another host's parent, and another bus's device, are no reason to move. */
+/* Another host's parent is no reason to move. */
 static void host_does_not_follow_another_hca(struct kunit *test)
 {
 	struct bed *bed = bed_create(test, NULL);

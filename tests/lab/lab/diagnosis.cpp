@@ -50,7 +50,8 @@ static std::string ask(const Vm &machine, const std::vector<const char *> &comma
 std::string diagnose(Lab &lab)
 {
 	return ask(lab.initiator(),
-		   {"iscsiadm -m session -P3; cat /sys/module/ib_iser/refcnt", "multipath -ll; dmsetup status; multipathd show paths",
+		   {"iscsiadm -m session -P3; cat /sys/module/ib_iser/refcnt",
+		    "multipath -ll; dmsetup status; multipathd show paths",
 		    "rdma resource show; rdma resource show qp; rdma resource show cm_id; rdma link",
 		    "ps ax -o pid,stat,wchan:32,etimes,args | grep -v '\\]$'"}) +
 	       ask(lab.target(),
