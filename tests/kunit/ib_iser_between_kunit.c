@@ -55,6 +55,7 @@ struct between {
 	struct fake_qp			*qp;
 	unsigned int			place;		/* to stop at */
 	unsigned int			passed;		/* places so far */
+	unsigned int			mapped;		/* mappings before the teardown */
 	unsigned int			conn_refs;	/* with no connection of ours */
 	struct delayed_work		then_work;
 };
@@ -72,15 +73,25 @@ static void between_then_work(struct work_struct *work)
 	fake_qp_kick(t->qp);
 }
 
-/* In the module's own thread, which goes on when the event has come as far as it can. */
+/*
+ * In the module's own thread, which goes on when the event has come as far as it
+ * can. Until the queue pair is in ERR the target may read the memory of the write
+ * that it has not answered: it has to be mapped, and SCSI must not have it back.
+ */
 static void between_hook(struct fake_hca *hca)
 {
 	struct between *t = hca->in_teardown_priv;
+	struct kunit *test = t->bench.test;
 
 	if (t->passed++ != t->place)
 		return;
 	mod_delayed_work(system_wq, &t->then_work, 0);
 	msleep(50);
+	if (t->qp->state == IB_QPS_ERR)
+		return;
+	KUNIT_EXPECT_FALSE(test, cmd_is_done(t->bench.cmd[1]));
+	/* The read may have ended. */
+	KUNIT_EXPECT_GE(test, hca->dma->live, t->mapped - 1);
 }
 
 /* The read has its response, and the interrupt is late. */
@@ -108,6 +119,7 @@ static void between_set_up(struct between *t)
 	if (t->c->then == BETWEEN_RESPONSE)
 		between_hold_response(t);
 	t->passed = 0;
+	t->mapped = b->bed->hca->dma->live;
 	/* At the latest, or the teardown would wait for ever: a held interrupt is the drain's, too. */
 	schedule_delayed_work(&t->then_work, msecs_to_jiffies(200));
 	b->bed->hca->in_teardown_priv = t;
