@@ -21,6 +21,13 @@
  *  9. A failed allocation, mapping or post in the I/O path costs that I/O a
  *     retry, never an error; but what would fail at each retry is an error.
  *
+ * A function's prefix tells its file: iser_conn_ iser_verbs.c (the connection),
+ * iser_io_ iser_io.c (an I/O), iser_rx_ iser_receive.c, iser_mem_ and iser_hdrs_
+ * iser_memory.c, iser_prepare_ and iser_sq_ iser_initiator.c; iser_cm_, iser_device_,
+ * iser_vector_, iser_host_, iser_pi_, iser_eh_, iser_ep_, iser_attr_, iser_param_,
+ * iser_debugfs_ and iser_latency_ theirs. The transport's other callbacks bear their
+ * callback's name.
+ *
  * Lock order:
  *   handler_mutex of the CM id -> iser_conn.setup_mutex
  *   session->frwd_lock -> session->back_lock
@@ -101,7 +108,11 @@ struct iser_device {
 	u32			mr_pages;	/* I: pages one MR can hold */
 	u32			sq_wrs;		/* I: send queue entries, drain's excepted */
 	u32			rq_wrs;		/* I: likewise */
+	u32			cq_entries;	/* I: for both queues */
 	u32			cmd_wrs;	/* I: what a command may take of the SQ */
+	u32			max_cmds;	/* I: of a session, that the SQ holds */
+	u32			max_tasks;	/* I: of a session, a power of two */
+	u32			max_dataouts;	/* I: of a command */
 	u32			send_sges;	/* I */
 	u32			recv_sges;	/* I: two, or one for all of a PDU */
 	u32			recv_size;	/* I: a receive's own buffer */
@@ -109,19 +120,27 @@ struct iser_device {
 	u32			max_sectors;	/* I: of 512 bytes, that one MR can describe */
 	u32			prot_caps;	/* I: SHOST_DIF_*, SHOST_DIX_*; 0: no T10-PI */
 	unsigned char		prot_guard;	/* I: SHOST_DIX_GUARD_* */
-	bool			lack_of_pi_said; /* in create_session, one at a time */
+	bool			pi_lack_logged;	/* in create_session, one at a time */
 
 	spinlock_t		conns_lock;	/* for the next two */
 	bool			removing;	/* conns_lock: takes no connection */
 	struct list_head	conns;		/* conns_lock: iser_conn.device_entry */
 };
 
-/* What the HCA still owns of an I/O: iser_io.hca. */
+/* What the HCA still owns of an I/O: iser_io.hca, which only iser_io.c looks at. */
 enum iser_io_hca {
 	ISER_IO_SEND		= BIT(0),	/* PDUs: until the last SEND has completed */
 	ISER_IO_RKEY		= BIT(1),	/* MR: until somebody invalidates it */
 	ISER_IO_INV		= BIT(2),	/* MR: until LOCAL_INV has completed */
 	ISER_IO_PART		= BIT(3),	/* posted in part: until the flush */
+};
+
+/* Kinds of work requests, as a failed one is reported. */
+enum iser_wr_kind {
+	ISER_WR_SEND,			/* the last SEND of a PDU or command */
+	ISER_WR_EARLY,			/* what is in front of it */
+	ISER_WR_INV,
+	ISER_WR_RECV,
 };
 
 /**
@@ -133,11 +152,11 @@ enum iser_io_hca {
  */
 struct iser_io {
 	atomic_t		hca;		/* A: enum iser_io_hca */
-	u8			awaits;		/* opcode of the response due, or 0; 0 again
-						 * under back_lock
+	u8			awaits;		/* opcode of the response that is due, or 0;
+						 * cleared under back_lock
 						 */
 	bool			no_response;	/* NOP-Out that gets no answer */
-	bool			late;		/* outlives the connection: holds a reference */
+	bool			pins_conn;	/* outlives the stop: holds a reference */
 	struct iser_conn	*conn;		/* I */
 	struct iscsi_task	*task;		/* alloc_pdu until cleanup_task */
 	struct iser_pdu_hdr	*hdr;		/* I: part of conn->hdr_pages */
@@ -161,7 +180,7 @@ struct iser_io {
 	struct ib_mr		*pi_mr;		/* I: for protected commands; NULL: none */
 	bool			pi_unchecked;	/* its status has not been asked for */
 	struct ib_cqe		send_cqe;	/* last SEND */
-	struct ib_cqe		early_cqe;	/* what precedes it: heard only on errors */
+	struct ib_cqe		early_cqe;	/* what is in front of it; not signalled */
 	struct ib_cqe		inv_cqe;	/* LOCAL_INV */
 	struct ib_reg_wr	reg_wr;		/* its mr is the one in use */
 	struct ib_send_wr	send_wr;
@@ -201,6 +220,12 @@ enum iser_conn_state {
 	ISER_CONN_UP,			/* the CM said ESTABLISHED; not libiscsi's UP */
 	ISER_CONN_TERMINATING,		/* posts nothing, reports nothing */
 	ISER_CONN_DOWN,			/* owns nothing but its memory */
+};
+
+/* What must have ended before a connection is released. */
+enum iser_conn_end {
+	ISER_CONN_FLUSHED	= BIT(0),	/* the drain is over */
+	ISER_CONN_STOPPED	= BIT(1),	/* its tasks are, for libiscsi */
 };
 
 /* Shown by iscsiadm -m session -r N -s. */
@@ -265,15 +290,13 @@ struct iser_conn {
 	struct ib_cq		*cq;		/* M: from the shared pool */
 	struct ib_qp		*qp;		/* M: teardown destroys it */
 	struct iser_vector	*vector;	/* iser_vectors_lock: that of cq */
-	u32			cq_entries;	/* M: taken from the pool's CQ */
 	u32			port;		/* I: of the device */
 	char			device_name[IB_DEVICE_NAME_MAX]; /* I: for messages */
-	bool			has_sgid;	/* I: from UP on, as the next one */
-	int			sgid_index;	/* I: of the GID entry that the QP uses */
+	int			sgid_index;	/* I: from UP on: the QP's GID entry, or -1 */
 	struct sockaddr_storage	local;		/* I: from UP on */
 
 	/* I/O path */
-	struct iscsi_conn	*iscsi_conn;	/* S to set, once; its cls_conn is held */
+	struct iscsi_conn	*iscsi_conn;	/* S to set, once, by bind; held */
 	struct iser_stats	*stats;		/* I: part of the iser_binding */
 	struct iser_io		*ios;		/* I: from bind on; final free frees it */
 	u32			num_ios;	/* I */
@@ -286,7 +309,7 @@ struct iser_conn {
 	struct iser_dataout	*dataouts;	/* I: from start_conn on */
 	u32			num_dataouts;	/* I: a power of two, or 0 */
 	u32			dataouts_posted; /* F */
-	bool			unfit_said;	/* F: see iser_say_unfit() */
+	bool			misfit_logged;	/* F: see iser_log_misfit() */
 	const struct ib_send_wr	*bad_wr;	/* F: of the last post */
 	struct iser_hdr_pages	*hdrs;		/* I: of ios */
 	struct iser_hdr_pages	*dataout_hdrs;	/* I */
@@ -308,8 +331,7 @@ struct iser_conn {
 	/* connection management */
 	spinlock_t		state_lock;	/* taken inside frwd_lock, and in hard irq */
 	enum iser_conn_state	state;		/* S, and F if bound: iser_conn_change_state() */
-	bool			flushed;	/* S: drain is done */
-	bool			stopped;	/* S: nobody's stop is waited for any more */
+	u8			ended;		/* S: enum iser_conn_end */
 	int			err;		/* S: first failure, stays */
 	const char		*cause;		/* of it, in words; written by the first one */
 	wait_queue_head_t	state_wait;	/* left CONNECTING, or failed */
@@ -326,7 +348,7 @@ struct iser_conn {
 	struct work_struct	free_work;
 	struct delayed_work	port_down_work;	/* grace period of a port that went down */
 	struct completion	flush_completion; /* comes without the peer's help */
-	struct kref		ref;		/* endpoint, binding, late tasks, setup, release */
+	struct kref		ref;		/* who holds one: see iser_verbs.c */
 	struct rcu_head		rcu;
 	struct iscsi_endpoint	*ep;		/* iser_endpoints_lock */
 	struct list_head	ep_entry;	/* iser_endpoints_lock */
@@ -350,28 +372,55 @@ struct iser_task {
 	struct iser_io		*io;
 };
 
-/* In front of each line of the log: where the connection leads, over what. */
-#define iser_conn_log(level, conn, fmt, ...)				\
-do {									\
-	const struct iser_conn *logged = (conn);			\
-									\
-	pr_##level("%pISpc (%s/%u, conn %u): " fmt, &logged->portal,	\
-		   logged->ibdev ? logged->device_name : "no device",	\
-		   logged->port, logged->id, ##__VA_ARGS__);		\
-} while (0)
+static inline struct iser_io *iser_task_io(struct iscsi_task *task)
+{
+	return ((struct iser_task *)task->dd_data)->io;
+}
 
-/* iscsi_iser.c */
+/* Neither being taken down nor gone. Under state_lock, or it may be over at once. */
+static inline bool iser_conn_is_live(const struct iser_conn *conn)
+{
+	return conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP;
+}
+
+/* iser_param.c */
+extern bool iser_param_refuses;	/* what is out of range, instead of taking the nearest */
+extern int iser_max_lun;
 extern int iser_max_sectors;
 extern bool iser_pi_enable;
 extern int iser_pi_guard;
 extern int iser_ack_timeout;
 extern int iser_tos;
 extern int iser_port_down_grace_ms;
+
+/* iscsi_iser.c */
 struct iser_conn *iser_session_conn(struct iscsi_session *session);
+struct iser_conn *iser_session_conn_get(struct iscsi_session *session);
+
+/* iser_ep.c */
+struct iser_conn *iser_ep_conn_get(struct iscsi_endpoint *ep);
+struct iscsi_endpoint *iser_ep_connect(struct Scsi_Host *shost, struct sockaddr *addr,
+				       int non_blocking);
+int iser_ep_poll(struct iscsi_endpoint *ep, int timeout_ms);
+void iser_ep_disconnect(struct iscsi_endpoint *ep);
+void iser_ep_disconnect_all(void);
+int iser_ep_get_param(struct iscsi_endpoint *ep, enum iscsi_param param, char *buf);
+
+/* iser_attr.c */
+void iser_attr_get_stats(struct iscsi_cls_conn *cls_conn, struct iscsi_stats *stats);
+int iser_attr_get_host_param(struct Scsi_Host *shost, enum iscsi_host_param param,
+			     char *buf);
+int iser_attr_get_conn_param(struct iscsi_cls_conn *cls_conn, enum iscsi_param param,
+			     char *buf);
+umode_t iser_attr_is_visible(int param_type, int param);
+
+/* iser_eh.c */
+int iser_eh_abort(struct scsi_cmnd *sc);
+int iser_eh_device_reset(struct scsi_cmnd *sc);
+int iser_eh_target_reset(struct scsi_cmnd *sc);
 
 /* iser_host.c */
-int iser_host_max_cmds(struct iser_device *device);
-bool iser_host_fits(struct Scsi_Host *shost, struct iser_conn *conn);
+bool iser_host_fits(struct Scsi_Host *shost, struct iser_device *device);
 void iser_host_limit(struct Scsi_Host *shost, struct iser_device *device);
 int iser_host_add(struct Scsi_Host *shost, struct iser_device *device);
 void iser_host_remove(struct Scsi_Host *shost);
@@ -389,47 +438,70 @@ void iser_device_check_gid(struct iser_conn *conn);
 int iser_verbs_init(void);
 void iser_verbs_exit(void);
 struct iser_conn *iser_conn_create(const struct sockaddr *portal);
-int iser_conn_connect(struct iser_conn *conn);
+int iser_conn_create_qp(struct iser_conn *conn);
+void iser_conn_up(struct iser_conn *conn, int sgid_index);
 int iser_conn_poll(struct iser_conn *conn, int timeout_ms);
-int iser_conn_couple(struct iser_conn *conn, struct iscsi_conn *iscsi_conn);
+int iser_conn_bind(struct iser_conn *conn, struct iscsi_conn *iscsi_conn);
 int iser_conn_lock_setup(struct iser_conn *conn);
 void iser_conn_unlock_setup(struct iser_conn *conn);
 void iser_conn_start_setup(struct iser_conn *conn);
 int iser_conn_wait_setup(struct iser_conn *conn);
 void iser_conn_fail(struct iser_conn *conn, const char *cause, int err);
-void iser_conn_fail_port_down(struct iser_conn *conn);
+void iser_conn_wc_failed(struct iser_conn *conn, struct ib_wc *wc,
+			 enum iser_wr_kind kind, itt_t itt);
+void iser_conn_port_down(struct iser_conn *conn);
 void iser_conn_shutdown(struct iser_conn *conn);
-void iser_conn_settle(struct iser_conn *conn);
-int iser_conn_post_recvs(struct iser_conn *conn, struct ib_recv_wr *wrs);
+void iser_conn_stop(struct iser_conn *conn);
+__printf(3, 4)
+void iser_conn_log(const struct iser_conn *conn, const char *level, const char *fmt, ...);
 void iser_conn_get(struct iser_conn *conn);
 bool iser_conn_get_unless_zero(struct iser_conn *conn);
 void iser_conn_put(struct iser_conn *conn);
 
+/* iser_cm.c */
+int iser_cm_connect(struct iser_conn *conn);
+int iser_cm_handler(struct rdma_cm_id *id, struct rdma_cm_event *event);
+
 /* iser_initiator.c */
-int iser_alloc_pdu(struct iscsi_task *task, u8 opcode);
 int iser_init_task(struct iscsi_task *task);
 int iser_xmit_task(struct iscsi_task *task);
+
+/* iser_io.c */
+int iser_alloc_pdu(struct iscsi_task *task, u8 opcode);
 void iser_cleanup_task(struct iscsi_task *task);
 void iser_io_init(struct iser_io *io);
-void iser_io_settle(struct iser_io *io);
-bool iser_io_claim_rkey(struct iser_io *io);
-void iser_recv_done(struct ib_cq *cq, struct ib_wc *wc);
+int iser_io_register(struct iser_io *io, int access);
+int iser_io_post(struct iser_io *io, int owned);
+const char *iser_io_answered(struct iser_io *io, struct iscsi_scsi_rsp *rsp,
+			     struct ib_wc *wc);
+void iser_io_invalidate(struct iser_io *io);
+bool iser_io_is_owed(struct iser_io *io);
+void iser_io_flushed(struct iser_io *io);
+void iser_io_pin_conn(struct iser_io *io);
 
 /* iser_memory.c */
-int iser_conn_alloc_ios(struct iser_conn *conn, u32 count);
-void iser_conn_free_ios(struct iser_conn *conn);
-int iser_conn_alloc_mrs(struct iser_conn *conn);
-void iser_conn_free_mrs(struct iser_conn *conn);
-int iser_conn_alloc_dataouts(struct iser_conn *conn, u32 count);
-int iser_conn_alloc_recvs(struct iser_conn *conn, u32 count);
-void iser_conn_unmap_buffers(struct iser_conn *conn);
-int iser_io_map(struct iser_io *io, struct scsi_cmnd *sc);
-int iser_io_map_text(struct iser_io *io, void *text, u32 len);
-void iser_io_unmap(struct iser_io *io);
-int iser_io_register(struct iser_io *io, int access);
-u8 iser_check_protection(struct iscsi_task *task, sector_t *sector);
-void iser_io_invalidate(struct iser_io *io);
-void iser_io_invalidate_failed(struct iser_io *io);
+int iser_mem_alloc_ios(struct iser_conn *conn, u32 count);
+void iser_mem_free_ios(struct iser_conn *conn);
+int iser_mem_alloc_mrs(struct iser_conn *conn);
+void iser_mem_free_mrs(struct iser_conn *conn);
+int iser_mem_alloc_dataouts(struct iser_conn *conn, u32 count);
+void iser_hdrs_unmap(struct ib_device *ibdev, struct iser_hdr_pages *hdrs);
+int iser_mem_map(struct iser_io *io, struct scsi_cmnd *sc);
+int iser_mem_map_text(struct iser_io *io, void *text, u32 len);
+void iser_mem_unmap(struct iser_io *io);
+
+/* iser_pi.c */
+void iser_pi_query_device(struct iser_device *device);
+void iser_pi_limit_host(struct Scsi_Host *shost, struct iser_device *device);
+bool iser_pi_fits(struct Scsi_Host *shost, struct iser_device *device);
+int iser_pi_register(struct iser_io *io, int access);
+u8 iser_pi_check_protection(struct iscsi_task *task, sector_t *sector);
+
+/* iser_receive.c */
+int iser_rx_alloc(struct iser_conn *conn, u32 count);
+void iser_rx_free(struct iser_conn *conn);
+struct iser_rx *iser_rx_unhold(struct iser_io *io);
+void iser_rx_deliver_held(struct iser_rx *rx);
 
 /* iser_vector.c */
 int iser_vector_take(struct iser_conn *conn);

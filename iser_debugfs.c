@@ -23,7 +23,7 @@ DEFINE_STATIC_KEY_FALSE(iser_latency_key);
 static DEFINE_MUTEX(iser_latency_mutex);
 static struct dentry *iser_debugfs_dir;
 
-static struct iser_session *iser_conn_session(struct iser_conn *conn)
+static struct iser_session *iser_debugfs_session(struct iser_conn *conn)
 {
 	return conn->iscsi_conn->session->dd_data;
 }
@@ -46,7 +46,7 @@ void iser_debugfs_conn_failed(struct iser_conn *conn)
 	if (!conn->iscsi_conn ||
 	    conn->iscsi_conn->session->state == ISCSI_STATE_LOGGING_OUT)
 		return;
-	own = iser_conn_session(conn);
+	own = iser_debugfs_session(conn);
 	spin_lock(&own->lock);
 	failure = &own->failures[own->failure_count % ISER_FAILURES];
 	own->failure_count++;
@@ -63,8 +63,8 @@ void iser_debugfs_conn_failed(struct iser_conn *conn)
 }
 
 /* The record of a connection's failure, if it has failed. */
-static struct iser_failure *iser_conn_failure(struct iser_session *own,
-					      struct iser_conn *conn)
+static struct iser_failure *iser_debugfs_failure(struct iser_session *own,
+						 struct iser_conn *conn)
 {
 	struct iser_failure *last;
 
@@ -88,9 +88,9 @@ void iser_debugfs_conn_flushed(struct iser_conn *conn)
 
 	if (!conn->iscsi_conn)
 		return;
-	own = iser_conn_session(conn);
+	own = iser_debugfs_session(conn);
 	spin_lock_irq(&own->lock);
-	failure = iser_conn_failure(own, conn);
+	failure = iser_debugfs_failure(own, conn);
 	if (failure)
 		failure->flushed = ktime_get();
 	spin_unlock_irq(&own->lock);
@@ -122,7 +122,7 @@ void iser_debugfs_conn_stop(struct iser_conn *conn)
 	spin_unlock_bh(&session->frwd_lock);
 
 	spin_lock_irq(&own->lock);
-	failure = iser_conn_failure(own, conn);
+	failure = iser_debugfs_failure(own, conn);
 	if (failure) {
 		failure->stopped = ktime_get();
 		failure->commands = commands;
@@ -138,7 +138,7 @@ void iser_debugfs_conn_stop(struct iser_conn *conn)
  */
 void iser_debugfs_conn_started(struct iser_conn *conn)
 {
-	struct iser_session *own = iser_conn_session(conn);
+	struct iser_session *own = iser_debugfs_session(conn);
 	struct iser_failure *failure;
 
 	spin_lock_irq(&own->lock);
@@ -156,7 +156,7 @@ void iser_debugfs_conn_started(struct iser_conn *conn)
  */
 void __iser_latency_count(struct iser_io *io)
 {
-	struct iser_session *own = iser_conn_session(io->conn);
+	struct iser_session *own = iser_debugfs_session(io->conn);
 	u64 now = ktime_get_ns();
 	unsigned int bucket;
 
@@ -270,18 +270,6 @@ static void iser_show_conn(struct seq_file *m, struct iser_conn *conn)
 		   device->mr_type == IB_MR_TYPE_SG_GAPS ? "gaps allowed" : "no gaps",
 		   device->mr_pages);
 	iser_show_negotiated(m, conn->iscsi_conn);
-}
-
-static struct iser_conn *iser_session_conn_get(struct iscsi_session *session)
-{
-	struct iser_conn *conn;
-
-	spin_lock_bh(&session->frwd_lock);
-	conn = iser_session_conn(session);
-	if (conn)
-		iser_conn_get(conn);
-	spin_unlock_bh(&session->frwd_lock);
-	return conn;
 }
 
 static void iser_show_current(struct seq_file *m, struct iscsi_session *session)

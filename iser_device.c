@@ -20,6 +20,7 @@
  * the fastest way to learn that a path is dead.
  */
 #include <linux/dma-mapping.h>
+#include <linux/log2.h>
 #include <linux/slab.h>
 
 #include <rdma/ib_cache.h>
@@ -120,13 +121,13 @@ void iser_device_detach(struct iser_conn *conn)
 void iser_device_check_gid(struct iser_conn *conn)
 {
 	union ib_gid gid;
-	bool has_sgid;
+	bool watched;
 
 	spin_lock_irq(&conn->state_lock);
-	has_sgid = conn->state == ISER_CONN_UP && conn->has_sgid;
+	watched = conn->state == ISER_CONN_UP && conn->sgid_index >= 0;
 	spin_unlock_irq(&conn->state_lock);
 	/* The same address at another place, as of another netdev, is of no use. */
-	if (has_sgid &&
+	if (watched &&
 	    rdma_query_gid(conn->ibdev, conn->port, conn->sgid_index, &gid))
 		iser_conn_fail(conn, "the local address is gone", -EADDRNOTAVAIL);
 }
@@ -146,7 +147,7 @@ static void iser_device_event(struct ib_event_handler *handler, struct ib_event 
 			break;
 		case IB_EVENT_PORT_ERR:
 			if (conn->port == event->element.port_num)
-				iser_conn_fail_port_down(conn);
+				iser_conn_port_down(conn);
 			break;
 		case IB_EVENT_GID_CHANGE:
 			if (conn->port == event->element.port_num)
@@ -160,37 +161,10 @@ static void iser_device_event(struct ib_event_handler *handler, struct ib_event 
 }
 
 /*
- * T10-PI: advertise what the device can do with the guard that was asked for, in
- * memory; on the wire it is CRC. A medium of type 2 wants CDBs of 32 bytes, and
- * this module sends none longer than 16.
- */
-static void iser_device_query_pi(struct iser_device *device)
-{
-	const struct ib_device_attr *attrs = &device->ibdev->attrs;
-	int guards = IB_GUARD_T10DIF_CRC | (iser_pi_guard ? IB_GUARD_T10DIF_CSUM : 0);
-
-	if (!iser_pi_enable || !(attrs->kernel_cap_flags & IBK_INTEGRITY_HANDOVER) ||
-	    attrs->max_pi_fast_reg_page_list_len < 2 ||
-	    (attrs->sig_guard_cap & guards) != guards)
-		return;
-	/* Memory alone may have it, too, whatever the medium: as in type 1. */
-	if (attrs->sig_prot_cap & IB_PROT_T10DIF_TYPE_1)
-		device->prot_caps |= SHOST_DIF_TYPE1_PROTECTION |
-				     SHOST_DIX_TYPE0_PROTECTION |
-				     SHOST_DIX_TYPE1_PROTECTION;
-	if (attrs->sig_prot_cap & IB_PROT_T10DIF_TYPE_3)
-		device->prot_caps |= SHOST_DIF_TYPE3_PROTECTION | SHOST_DIX_TYPE3_PROTECTION;
-	if (!device->prot_caps)
-		return;
-	device->prot_guard = iser_pi_guard ? SHOST_DIX_GUARD_IP : SHOST_DIX_GUARD_CRC;
-	device->mr_pages = min(device->mr_pages, attrs->max_pi_fast_reg_page_list_len);
-}
-
-/*
- * The queues' sizes, and with them what sessions are promised: see
- * iser_host_limit(). One entry of each queue, and of the CQ for each, is the
- * drain's. With it, and one that some providers need themselves, the send queue
- * fills a power of two, to which many round up. False: too little for iSER.
+ * All queues' sizes, and what fits into them: every other file takes them from
+ * here. One entry of each queue, and of the CQ for each, is the drain's. With it,
+ * and one that some providers need themselves, the send queue fills a power of two,
+ * to which many round up. False: too little for iSER.
  */
 static bool iser_device_size_queues(struct iser_device *device)
 {
@@ -205,8 +179,16 @@ static bool iser_device_size_queues(struct iser_device *device)
 		device->rq_wrs = min(device->rq_wrs, (cqes - 2) / 3);
 		device->sq_wrs = min(device->sq_wrs, (cqes - 2) / 3 * 2);
 	}
-	return device->rq_wrs >= ISCSI_TOTAL_CMDS_MIN + ISER_UNEXPECTED_PDUS &&
-	       device->sq_wrs >= ISCSI_TOTAL_CMDS_MIN * ISER_CMD_WRS + ISER_CONTROL_WRS;
+	if (device->rq_wrs < ISCSI_TOTAL_CMDS_MIN + ISER_UNEXPECTED_PDUS ||
+	    device->sq_wrs < ISCSI_TOTAL_CMDS_MIN * ISER_CMD_WRS + ISER_CONTROL_WRS)
+		return false;
+	device->cq_entries = device->rq_wrs + device->sq_wrs + 2;
+	device->max_tasks = min_t(u32, ISER_CMDS_MAX,
+				  rounddown_pow_of_two(device->rq_wrs -
+						       ISER_UNEXPECTED_PDUS));
+	device->max_cmds = (device->sq_wrs - ISER_CONTROL_WRS) / device->cmd_wrs;
+	device->max_dataouts = device->sq_wrs - ISER_CONTROL_WRS - device->cmd_wrs;
+	return true;
 }
 
 /*
@@ -265,7 +247,7 @@ static bool iser_device_query(struct iser_device *device)
 		device->virt_boundary = ISER_MR_PAGE_SIZE - 1;
 	}
 	device->mr_pages = attrs->max_fast_reg_page_list_len;
-	iser_device_query_pi(device);
+	iser_pi_query_device(device);
 	if (!iser_device_size_queues(device))
 		return false;
 	iser_device_align_dma(device);
@@ -336,7 +318,7 @@ static void iser_device_remove(struct ib_device *ibdev, void *client_data)
 		iser_conn_put(conn);
 	}
 	while ((conn = iser_device_next(device, &failed, &stopped))) {
-		iser_conn_settle(conn);
+		iser_conn_stop(conn);
 		iser_conn_put(conn);
 	}
 	iser_device_put(device);

@@ -14,34 +14,19 @@
 #include "iscsi_iser.h"
 
 /**
- * iser_host_max_cmds - how many commands the send queue holds
- * @device: of the session's connection
- *
- * Return: their number, beside control PDUs.
- */
-int iser_host_max_cmds(struct iser_device *device)
-{
-	return (device->sq_wrs - ISER_CONTROL_WRS) / device->cmd_wrs;
-}
-
-/**
  * iser_host_fits - can a host that was made for one device work with another?
  * @shost: of a session that is being bound
- * @conn: to this connection
+ * @device: of the connection that it is bound to
  *
  * Context: process, setup_mutex held.
  * Return: whether all that was promised to SCSI holds there, too.
  */
-bool iser_host_fits(struct Scsi_Host *shost, struct iser_conn *conn)
+bool iser_host_fits(struct Scsi_Host *shost, struct iser_device *device)
 {
-	struct iser_device *device = conn->device;
-
 	return shost->max_sectors <= device->max_sectors &&
 	       shost->max_segment_size <= ib_dma_max_seg_size(device->ibdev) &&
-	       shost->can_queue <= iser_host_max_cmds(device) &&
-	       !(scsi_host_get_prot(shost) & ~device->prot_caps) &&
-	       (!scsi_host_get_prot(shost) ||
-		scsi_host_get_guard(shost) == device->prot_guard) &&
+	       shost->can_queue <= device->max_cmds &&
+	       iser_pi_fits(shost, device) &&
 	       (shost->virt_boundary_mask & device->virt_boundary) ==
 	       device->virt_boundary;
 }
@@ -59,23 +44,14 @@ void iser_host_limit(struct Scsi_Host *shost, struct iser_device *device)
 	u32 max_sectors = round_down(min_t(u32, READ_ONCE(iser_max_sectors),
 					   device->max_sectors),
 				     ISER_MR_PAGE_SIZE / SECTOR_SIZE);
-	u32 tasks = rounddown_pow_of_two(device->rq_wrs - ISER_UNEXPECTED_PDUS);
 
-	shost->can_queue = min_t(u32, tasks, ISER_CMDS_MAX);
+	shost->can_queue = device->max_tasks;
 	shost->max_sectors = max_sectors;
 	shost->sg_tablesize = min_t(u32, SG_MAX_SEGMENTS,
 				    max_sectors * SECTOR_SIZE / ISER_MR_PAGE_SIZE + 1);
 	shost->virt_boundary_mask = device->virt_boundary;
 	shost->max_segment_size = ib_dma_max_seg_size(device->ibdev);
-	if (device->prot_caps) {
-		shost->sg_prot_tablesize = shost->sg_tablesize;
-		scsi_host_set_prot(shost, device->prot_caps);
-		scsi_host_set_guard(shost, device->prot_guard);
-	} else if (iser_pi_enable && !device->lack_of_pi_said) {
-		device->lack_of_pi_said = true;
-		ibdev_info(device->ibdev,
-			   "iSER: pi_enable: no T10 protection information with this device, going on without\n");
-	}
+	iser_pi_limit_host(shost, device);
 }
 
 /* What has read a disk's path, as multipathd has, reads it again at a change. */

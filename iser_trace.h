@@ -3,8 +3,7 @@
  * Trace events of the iSER initiator.
  *
  * Events of a connection begin "conn=%u portal=%pISpc", those of an I/O or an MR
- * "conn=%u itt=0x%08x", which is enough to join the two; work completions, of
- * which a failed one tells nothing but its status, have the connection only.
+ * "conn=%u itt=0x%08x", which is enough to join the two.
  * rkeys and tags are 0x%08x, lengths decimal and in bytes, addresses hex,
  * times in microseconds, a status is text and number.
  */
@@ -32,18 +31,35 @@ TRACE_DEFINE_ENUM(ISER_CONN_DOWN);
 		{ ISER_CONN_TERMINATING,	"TERMINATING" },	\
 		{ ISER_CONN_DOWN,		"DOWN" })
 
+TRACE_DEFINE_ENUM(ISER_WR_SEND);
+TRACE_DEFINE_ENUM(ISER_WR_EARLY);
+TRACE_DEFINE_ENUM(ISER_WR_INV);
+TRACE_DEFINE_ENUM(ISER_WR_RECV);
+
+#define show_iser_wr_kind(kind)						\
+	__print_symbolic(kind,						\
+		{ ISER_WR_SEND,			"SEND" },		\
+		{ ISER_WR_EARLY,		"REG_MR or early SEND" }, \
+		{ ISER_WR_INV,			"LOCAL_INV" },		\
+		{ ISER_WR_RECV,			"RECV" })
+
+/* @usecs: since the teardown began, 0 if it has not. */
 DECLARE_EVENT_CLASS(iser_conn_class,
 	TP_PROTO(const struct iser_conn *conn),
 	TP_ARGS(conn),
 	TP_STRUCT__entry(
 		__field(u32, conn)
 		__sockaddr(portal, sizeof(struct sockaddr_in6))
+		__field(s64, usecs)
 	),
 	TP_fast_assign(
 		__entry->conn = conn->id;
 		__assign_sockaddr(portal, &conn->portal, sizeof(struct sockaddr_in6));
+		__entry->usecs = conn->terminated ?
+				 ktime_us_delta(ktime_get(), conn->terminated) : 0;
 	),
-	TP_printk("conn=%u portal=%pISpc", __entry->conn, __get_sockaddr(portal))
+	TP_printk("conn=%u portal=%pISpc after=%lldus", __entry->conn,
+		  __get_sockaddr(portal), __entry->usecs)
 );
 
 #define DEFINE_ISER_CONN_EVENT(name)					\
@@ -56,31 +72,8 @@ DEFINE_ISER_CONN_EVENT(iser_ep_disconnect);
 DEFINE_ISER_CONN_EVENT(iser_ep_disconnect_done);
 DEFINE_ISER_CONN_EVENT(iser_conn_stop);
 DEFINE_ISER_CONN_EVENT(iser_conn_stop_done);
-
-DECLARE_EVENT_CLASS(iser_conn_duration_class,
-	TP_PROTO(const struct iser_conn *conn, s64 usecs),
-	TP_ARGS(conn, usecs),
-	TP_STRUCT__entry(
-		__field(u32, conn)
-		__sockaddr(portal, sizeof(struct sockaddr_in6))
-		__field(s64, usecs)
-	),
-	TP_fast_assign(
-		__entry->conn = conn->id;
-		__assign_sockaddr(portal, &conn->portal, sizeof(struct sockaddr_in6));
-		__entry->usecs = usecs;
-	),
-	TP_printk("conn=%u portal=%pISpc after=%lldus", __entry->conn,
-		  __get_sockaddr(portal), __entry->usecs)
-);
-
-#define DEFINE_ISER_CONN_DURATION_EVENT(name)				\
-	DEFINE_EVENT(iser_conn_duration_class, name,			\
-		TP_PROTO(const struct iser_conn *conn, s64 usecs),	\
-		TP_ARGS(conn, usecs))
-
-DEFINE_ISER_CONN_DURATION_EVENT(iser_conn_flushed);
-DEFINE_ISER_CONN_DURATION_EVENT(iser_conn_release);
+DEFINE_ISER_CONN_EVENT(iser_conn_flushed);
+DEFINE_ISER_CONN_EVENT(iser_conn_release);
 
 TRACE_EVENT(iser_conn_state,
 	TP_PROTO(const struct iser_conn *conn, enum iser_conn_state from,
@@ -275,19 +268,25 @@ TRACE_EVENT(iser_mr_invalidate,
 );
 
 TRACE_EVENT(iser_wc_err,
-	TP_PROTO(const struct iser_conn *conn, const struct ib_wc *wc),
-	TP_ARGS(conn, wc),
+	TP_PROTO(const struct iser_conn *conn, const struct ib_wc *wc,
+		 enum iser_wr_kind kind, itt_t itt),
+	TP_ARGS(conn, wc, kind, itt),
 	TP_STRUCT__entry(
 		__field(u32, conn)
+		__field(u32, itt)
+		__field(u32, kind)
 		__field(unsigned long, status)
 		__field(u32, vendor_err)
 	),
 	TP_fast_assign(
 		__entry->conn = conn->id;
+		__entry->itt = (__force u32)itt;
+		__entry->kind = kind;
 		__entry->status = wc->status;
 		__entry->vendor_err = wc->vendor_err;
 	),
-	TP_printk("conn=%u status=%s (%lu/0x%x)", __entry->conn,
+	TP_printk("conn=%u itt=0x%08x wr=%s status=%s (%lu/0x%x)", __entry->conn,
+		  __entry->itt, show_iser_wr_kind(__entry->kind),
 		  rdma_show_wc_status(__entry->status), __entry->status,
 		  __entry->vendor_err)
 );

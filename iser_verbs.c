@@ -2,13 +2,10 @@
 /*
  * iSER initiator: the RDMA connection, from ep_connect to its release.
  *
- * Coming up. iser_conn_connect() starts the CM, whose events arrive one at a
- * time: address resolved (the device is attached), route resolved (PD, CQ, QP
- * and the receives of the login phase are made, REQ is sent), established.
- * Each step runs under setup_mutex and does nothing once that has been closed.
- * MRs and the other receives need the session's size, take long, and are made
- * by setup_work during the login. (On siw the step that sends the REQ connects a
- * TCP socket, and teardown waits for that as long as TCP does.)
+ * Coming up. The CM's events make PD, CQ, QP and the receives of the login phase
+ * (iser_cm.c). MRs and the other receives need the session's size, take long, and
+ * are made by setup_work during the login. The drain closes the setup: from then
+ * on nothing is made any more.
  *
  * Failing. Whatever goes wrong ends in iser_conn_fail(), from any context. The
  * first failure wins and queues fail_work, which alone tells the administrator
@@ -20,29 +17,24 @@
  * setup, disconnects without waiting for an answer, and drains: receives
  * first, since a response that is being handled may still post a LOCAL_INV.
  * The flush ends every rkey, because the QP is the only one of its PD; slots
- * that the HCA still owned are settled. When the flush is over, and whoever
+ * that the HCA still owned are taken back. When the flush is over, and whoever
  * stops the connection for libiscsi has done so (conn_stop, or device removal
  * in place of a dead iscsid; nobody if it was never bound), release_work
  * returns everything. It is queued by the later of the two, so no work ever
  * waits for user space, and it has a workqueue of its own, since it may take
  * long and wait for others' works, as storage's recovery must not.
  *
- * The memory goes with the last reference: see struct iser_conn.
+ * The memory goes with the last reference. These hold one: the endpoint, until
+ * ep_disconnect; the binding, until conn_stop; each task that outlives the stop;
+ * setup_work; and what the release has, which is put at its end.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include <rdma/ib_cm.h>
-
 #include "iscsi_iser.h"
 #include "iser_trace.h"
-
-#define ISER_RESOLVE_TIMEOUT_MS	2000
-/* Of the RC transport, for both ends; rdma_rxe never gives up at 7. */
-#define ISER_RETRIES		6
-#define ISER_RNR_RETRIES	7	/* without end */
 
 /*
  * Setup, failure and flush: storage waits for them, so that they need no new
@@ -81,7 +73,7 @@ static void iser_conn_free_work(struct work_struct *work)
 {
 	struct iser_conn *conn = container_of(work, struct iser_conn, free_work);
 
-	iser_conn_free_ios(conn);
+	iser_mem_free_ios(conn);
 	if (conn->iscsi_conn)
 		iscsi_put_conn(conn->iscsi_conn->cls_conn);
 	atomic_dec(&iser_conn_count);
@@ -94,6 +86,27 @@ static void iser_conn_free(struct kref *ref)
 
 	/* The last put may hold the back_lock of a session that this may free. */
 	queue_work(iser_release_wq, &conn->free_work);
+}
+
+/**
+ * iser_conn_log - a line of the log: where a connection leads, over what, and
+ * @conn: in any state
+ * @level: KERN_ERR or another
+ * @fmt: what there is to say of it
+ *
+ * Context: any.
+ */
+void iser_conn_log(const struct iser_conn *conn, const char *level, const char *fmt, ...)
+{
+	struct va_format message = { .fmt = fmt };
+	va_list args;
+
+	va_start(args, fmt);
+	message.va = &args;
+	_printk("%s" KBUILD_MODNAME ": %pISpc (%s/%u, conn %u): %pV", level, &conn->portal,
+		conn->ibdev ? conn->device_name : "no device", conn->port, conn->id,
+		&message);
+	va_end(args);
 }
 
 /**
@@ -143,8 +156,7 @@ void iser_conn_fail(struct iser_conn *conn, const char *cause, int err)
 	unsigned long flags;
 
 	spin_lock_irqsave(&conn->state_lock, flags);
-	if (!conn->err &&
-	    (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP)) {
+	if (!conn->err && iser_conn_is_live(conn)) {
 		/* Before anything that follows from it. */
 		trace_iser_conn_fail(conn, cause, err);
 		/* In one step, lest somebody rely on a report that is not queued. */
@@ -157,7 +169,34 @@ void iser_conn_fail(struct iser_conn *conn, const char *cause, int err)
 }
 
 /**
- * iser_conn_fail_port_down - the local port is down
+ * iser_conn_wc_failed - a work request has completed with an error
+ * @conn: its connection
+ * @wc: the completion
+ * @kind: of work request
+ * @itt: of its task; RESERVED_ITT for a receive
+ *
+ * Context: completion handler.
+ */
+void iser_conn_wc_failed(struct iser_conn *conn, struct ib_wc *wc,
+			 enum iser_wr_kind kind, itt_t itt)
+{
+	if (wc->status == IB_WC_WR_FLUSH_ERR) {
+		/*
+		 * The first flush tells something; many follow. But before there
+		 * is a connection it only announces that the CM, which puts the
+		 * QP into the error state first, is about to say why. What is
+		 * posted later is flushed as well.
+		 */
+		if (READ_ONCE(conn->state) != ISER_CONN_CONNECTING)
+			iser_conn_fail(conn, "the queue pair was flushed", -ECONNRESET);
+		return;
+	}
+	trace_iser_wc_err(conn, wc, kind, itt);
+	iser_conn_fail(conn, ib_wc_status_msg(wc->status), -ECONNRESET);
+}
+
+/**
+ * iser_conn_port_down - the local port is down
  * @conn: that uses it
  *
  * Fails the connection; with port_down_grace_ms only after that time, if the port
@@ -166,7 +205,7 @@ void iser_conn_fail(struct iser_conn *conn, const char *cause, int err)
  *
  * Context: any but hard irq.
  */
-void iser_conn_fail_port_down(struct iser_conn *conn)
+void iser_conn_port_down(struct iser_conn *conn)
 {
 	int grace = READ_ONCE(iser_port_down_grace_ms);
 
@@ -175,7 +214,7 @@ void iser_conn_fail_port_down(struct iser_conn *conn)
 		return;
 	}
 	spin_lock_irq(&conn->state_lock);
-	if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP)
+	if (iser_conn_is_live(conn))
 		mod_delayed_work(iser_wq, &conn->port_down_work,
 				 msecs_to_jiffies(grace));
 	spin_unlock_irq(&conn->state_lock);
@@ -197,19 +236,19 @@ static void iser_conn_port_down_work(struct work_struct *work)
 	iser_conn_fail(conn, "the local port stayed down", -ENETDOWN);
 }
 
-/* Flush or stop, whichever @done stands for, has come; the later one releases. */
-static void iser_conn_mark(struct iser_conn *conn, bool *done)
+/* The flush is over, or the stop; the later one queues the release. */
+static void iser_conn_ended(struct iser_conn *conn, enum iser_conn_end end)
 {
 	spin_lock_irq(&conn->state_lock);
-	if (!*done) {
-		*done = true;
-		if (conn->flushed && conn->stopped)
+	if (!(conn->ended & end)) {
+		conn->ended |= end;
+		if (conn->ended == (ISER_CONN_FLUSHED | ISER_CONN_STOPPED))
 			queue_work(iser_release_wq, &conn->release_work);
 	}
 	spin_unlock_irq(&conn->state_lock);
 }
 
-/* False if the connection has been coupled since @iscsi_conn was read. */
+/* False if the connection has been bound since @iscsi_conn was read. */
 static bool iser_conn_terminate(struct iser_conn *conn, struct iscsi_conn *iscsi_conn)
 {
 	bool current_binding;
@@ -219,7 +258,8 @@ static bool iser_conn_terminate(struct iser_conn *conn, struct iscsi_conn *iscsi
 	if (current_binding && iser_conn_change_state(conn, ISER_CONN_TERMINATING)) {
 		conn->terminated = ktime_get();
 		/* What was never bound has nobody to stop it. */
-		conn->stopped = !iscsi_conn;
+		if (!iscsi_conn)
+			conn->ended = ISER_CONN_STOPPED;
 		queue_work(iser_wq, &conn->drain_work);
 	}
 	spin_unlock_irq(&conn->state_lock);
@@ -238,7 +278,7 @@ static void iser_conn_fail_work(struct work_struct *work)
 	spin_unlock_irq(&conn->state_lock);
 	wake_up_all(&conn->state_wait);
 	if (!iscsi_conn) {
-		iser_conn_log(warn, conn, "%s: %s (%d)\n",
+		iser_conn_log(conn, KERN_WARNING, "%s: %s (%d)\n",
 			      conn->state == ISER_CONN_UP ?
 			      "connection lost before it was used" : "cannot connect",
 			      conn->cause, conn->err);
@@ -248,7 +288,7 @@ static void iser_conn_fail_work(struct work_struct *work)
 	}
 	/* The target hangs up after a logout. */
 	if (iscsi_conn->session->state != ISCSI_STATE_LOGGING_OUT)
-		iser_conn_log(err, conn, "connection failed: %s (%d)\n", conn->cause,
+		iser_conn_log(conn, KERN_ERR, "connection failed: %s (%d)\n", conn->cause,
 			      conn->err);
 	iscsi_conn_failure(iscsi_conn, ISCSI_ERR_CONN_FAILED);
 }
@@ -268,6 +308,11 @@ void iser_conn_shutdown(struct iser_conn *conn)
 	struct iscsi_conn *iscsi_conn = READ_ONCE(conn->iscsi_conn);
 
 	might_sleep();
+	/*
+	 * A bound connection leaves UP under frwd_lock, which only the iscsi_conn
+	 * leads to. A bind that comes between the first look and the change of
+	 * state is found by the change itself; a second one does not come.
+	 */
 	if (iscsi_conn || !iser_conn_terminate(conn, NULL)) {
 		iscsi_conn = conn->iscsi_conn;
 		spin_lock_bh(&iscsi_conn->session->frwd_lock);
@@ -283,17 +328,14 @@ void iser_conn_shutdown(struct iser_conn *conn)
  */
 static bool iser_conn_is_drained(struct iser_conn *conn)
 {
-	int owned;
 	u32 i;
 
-	/* Pairs with smp_store_release() in iser_recv_done(). */
+	/* Pairs with smp_store_release() in iser_rx_done(). */
 	if (smp_load_acquire(&conn->rx_done) != conn->rx_posted)
 		return false;
-	for (i = 0; i < conn->num_ios; i++) {
-		owned = atomic_read(&conn->ios[i].hca);
-		if (!(owned & ISER_IO_PART) && (owned & (ISER_IO_SEND | ISER_IO_INV)))
+	for (i = 0; i < conn->num_ios; i++)
+		if (iser_io_is_owed(&conn->ios[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -306,11 +348,11 @@ static void iser_conn_flushed(struct iser_conn *conn)
 	u32 i;
 
 	for (i = 0; i < conn->num_ios; i++)
-		iser_io_settle(&conn->ios[i]);
-	trace_iser_conn_flushed(conn, ktime_us_delta(ktime_get(), conn->terminated));
+		iser_io_flushed(&conn->ios[i]);
+	trace_iser_conn_flushed(conn);
 	iser_debugfs_conn_flushed(conn);
 	complete_all(&conn->flush_completion);
-	iser_conn_mark(conn, &conn->flushed);
+	iser_conn_ended(conn, ISER_CONN_FLUSHED);
 }
 
 /*
@@ -326,7 +368,7 @@ static void iser_conn_kill_qp_work(struct work_struct *work)
 	synchronize_rcu();
 	rdma_destroy_qp(conn->cm_id);
 	conn->qp = NULL;
-	/* ... and none that runs may be about to end what is settled next. */
+	/* ... and none that runs may be about to end what is taken back next. */
 	synchronize_rcu();
 	iser_conn_flushed(conn);
 	memalloc_noio_restore(noio);
@@ -366,35 +408,26 @@ static void iser_conn_drain_work(struct work_struct *work)
 	if (!conn->qp || iser_conn_drain(conn)) {
 		iser_conn_flushed(conn);
 	} else {
-		iser_conn_log(err, conn, "the device did not flush its queues\n");
+		iser_conn_log(conn, KERN_ERR, "the device did not flush its queues\n");
 		/* Destroying it may wait for what this work must not wait for. */
 		queue_work(iser_release_wq, &conn->kill_qp_work);
 	}
 	memalloc_noio_restore(noio);
 }
 
-/* A task that outlives the connection: no data, and the memory pinned. */
-static void iser_io_make_late(struct iser_io *io)
-{
-	iser_io_unmap(io);
-	if (!io->task || io->late)
-		return;
-	io->late = true;
-	iser_conn_get(io->conn);
-}
-
 /**
- * iser_conn_settle - end what a flushed connection still has of its tasks
+ * iser_conn_stop - take a flushed connection from its tasks
  * @conn: connection that has been shut down
  *
  * Unmaps the data of tasks that somebody, such as the SCSI error handler, holds
  * beyond the end of the connection, and lets them pin its memory. No task can
- * join them: nothing is sent any more. Stands for the stop that the release
- * waits for.
+ * join them: nothing is sent any more. This is the stop that the release waits
+ * for; conn_stop calls it when libiscsi has given the commands back, and the
+ * removal of the device in place of a dead iscsid.
  *
  * Context: process, no lock of libiscsi held. Waits for the flush.
  */
-void iser_conn_settle(struct iser_conn *conn)
+void iser_conn_stop(struct iser_conn *conn)
 {
 	struct iscsi_session *session;
 	u32 i;
@@ -407,11 +440,11 @@ void iser_conn_settle(struct iser_conn *conn)
 		spin_lock_bh(&session->frwd_lock);
 		spin_lock(&session->back_lock);
 		for (i = 0; i < conn->num_ios; i++)
-			iser_io_make_late(&conn->ios[i]);
+			iser_io_pin_conn(&conn->ios[i]);
 		spin_unlock(&session->back_lock);
 		spin_unlock_bh(&session->frwd_lock);
 	}
-	iser_conn_mark(conn, &conn->stopped);
+	iser_conn_ended(conn, ISER_CONN_STOPPED);
 }
 
 static void iser_conn_release_work(struct work_struct *work)
@@ -420,12 +453,14 @@ static void iser_conn_release_work(struct work_struct *work)
 	unsigned int noio = memalloc_noio_save();
 
 	cancel_delayed_work_sync(&conn->port_down_work);
-	iser_conn_free_mrs(conn);
+	iser_mem_free_mrs(conn);
 	if (conn->qp)
 		rdma_destroy_qp(conn->cm_id);
 	if (conn->cq)
-		ib_cq_pool_put(conn->cq, conn->cq_entries);
-	iser_conn_unmap_buffers(conn);
+		ib_cq_pool_put(conn->cq, conn->device->cq_entries);
+	iser_rx_free(conn);
+	iser_hdrs_unmap(conn->ibdev, conn->hdrs);
+	iser_hdrs_unmap(conn->ibdev, conn->dataout_hdrs);
 	if (conn->pd)
 		ib_dealloc_pd(conn->pd);
 	/* Ends when a CM callback that is running has returned. */
@@ -434,42 +469,12 @@ static void iser_conn_release_work(struct work_struct *work)
 	spin_lock_irq(&conn->state_lock);
 	iser_conn_change_state(conn, ISER_CONN_DOWN);
 	spin_unlock_irq(&conn->state_lock);
-	trace_iser_conn_release(conn, ktime_us_delta(ktime_get(), conn->terminated));
+	trace_iser_conn_release(conn);
 	iser_conn_put(conn);
 	memalloc_noio_restore(noio);
 }
 
-/**
- * iser_conn_post_recvs - give receives to the HCA
- * @conn: their connection
- * @wrs: chain of them
- *
- * Nothing may be posted behind the drain's back, hence the lock.
- *
- * Context: process or softirq.
- * Return: 0; -ESHUTDOWN in TERMINATING, where nobody needs them; or what the
- * device said.
- */
-int iser_conn_post_recvs(struct iser_conn *conn, struct ib_recv_wr *wrs)
-{
-	const struct ib_recv_wr *wr, *bad = NULL;
-	int err = -ESHUTDOWN;
-	unsigned long flags;
-
-	spin_lock_irqsave(&conn->state_lock, flags);
-	if (conn->state == ISER_CONN_CONNECTING || conn->state == ISER_CONN_UP) {
-		/* Counted first: a receive may complete before ib_post_recv() returns. */
-		for (wr = wrs; wr; wr = wr->next)
-			conn->rx_posted++;
-		err = ib_post_recv(conn->qp, wrs, &bad);
-		for (wr = err ? bad : NULL; wr; wr = wr->next)
-			conn->rx_posted--;
-	}
-	spin_unlock_irqrestore(&conn->state_lock, flags);
-	return err;
-}
-
-static void iser_qp_event(struct ib_event *event, void *context)
+static void iser_conn_qp_event(struct ib_event *event, void *context)
 {
 	struct iser_conn *conn = context;
 
@@ -484,12 +489,18 @@ static void iser_qp_event(struct ib_event *event, void *context)
 	}
 }
 
-static int iser_conn_create_qp(struct iser_conn *conn)
+/**
+ * iser_conn_create_qp - make the queues, and the receives of the login phase
+ * @conn: connection with a device
+ *
+ * Context: CM callback, setup_mutex held.
+ * Return: 0 or a negative errno; what was made stays for the release.
+ */
+int iser_conn_create_qp(struct iser_conn *conn)
 {
 	struct iser_device *device = conn->device;
-	u32 entries = device->sq_wrs + device->rq_wrs + 2;
 	struct ib_qp_init_attr attr = {
-		.event_handler = iser_qp_event,
+		.event_handler = iser_conn_qp_event,
 		.qp_context = conn,
 		.qp_type = IB_QPT_RC,
 		.sq_sig_type = IB_SIGNAL_REQ_WR,
@@ -513,11 +524,10 @@ static int iser_conn_create_qp(struct iser_conn *conn)
 	vector = iser_vector_take(conn);
 	if (vector < 0)
 		return vector;
-	cq = ib_cq_pool_get(conn->ibdev, entries, vector, IB_POLL_SOFTIRQ);
+	cq = ib_cq_pool_get(conn->ibdev, device->cq_entries, vector, IB_POLL_SOFTIRQ);
 	if (IS_ERR(cq))
 		return PTR_ERR(cq);
 	conn->cq = cq;
-	conn->cq_entries = entries;
 	attr.send_cq = cq;
 	attr.recv_cq = cq;
 	err = rdma_create_qp(conn->cm_id, pd, &attr);
@@ -527,23 +537,23 @@ static int iser_conn_create_qp(struct iser_conn *conn)
 	conn->sq_size = device->sq_wrs;
 	conn->cmd_wrs = device->cmd_wrs;
 	conn->data_sges = device->send_sges - 1;
-	return iser_conn_alloc_recvs(conn, ISER_LOGIN_RECVS);
+	return iser_rx_alloc(conn, ISER_LOGIN_RECVS);
 }
 
-static int iser_conn_send_req(struct iser_conn *conn)
+/**
+ * iser_conn_up - the CM has connected
+ * @conn: in CONNECTING, or on its way down
+ * @sgid_index: of the GID entry that its QP uses, negative if none can be missed
+ *
+ * Context: CM callback, setup_mutex held.
+ */
+void iser_conn_up(struct iser_conn *conn, int sgid_index)
 {
-	/* Every rkey is a fast registration's: Send with Invalidate is welcome. */
-	static const struct iser_cm_hdr private_data = { .flags = ISER_ZBVA_NOT_SUP };
-	struct rdma_conn_param param = {
-		.private_data = &private_data,
-		.private_data_len = sizeof(private_data),
-		.responder_resources = min_t(u32, conn->ibdev->attrs.max_qp_rd_atom,
-					     U8_MAX),
-		.retry_count = ISER_RETRIES,
-		.rnr_retry_count = ISER_RNR_RETRIES,
-	};
-
-	return rdma_connect_locked(conn->cm_id, &param);
+	spin_lock_irq(&conn->state_lock);
+	conn->sgid_index = sgid_index;
+	iser_conn_change_state(conn, ISER_CONN_UP);
+	spin_unlock_irq(&conn->state_lock);
+	wake_up_all(&conn->state_wait);
 }
 
 /**
@@ -572,143 +582,6 @@ void iser_conn_unlock_setup(struct iser_conn *conn)
 	mutex_unlock(&conn->setup_mutex);
 }
 
-static void iser_conn_established(struct iser_conn *conn)
-{
-	const struct ib_gid_attr *attr = conn->cm_id->route.addr.dev_addr.sgid_attr;
-
-	conn->established = true;
-	conn->local = conn->cm_id->route.addr.src_addr;
-	spin_lock_irq(&conn->state_lock);
-	/*
-	 * Only RoCE's come and go; others leave the cache to be written anew. The
-	 * CM id holds the entry, so that its index means no other one meanwhile.
-	 */
-	if (attr && rdma_protocol_roce(conn->ibdev, conn->port)) {
-		conn->sgid_index = attr->index;
-		conn->has_sgid = true;
-	}
-	iser_conn_change_state(conn, ISER_CONN_UP);
-	spin_unlock_irq(&conn->state_lock);
-	/* It may have gone while nobody asked for it. */
-	iser_device_check_gid(conn);
-	wake_up_all(&conn->state_wait);
-}
-
-/* Why the CM refused, in words that say what to look at. */
-static const char *iser_reject_cause(struct rdma_cm_id *id, int reason)
-{
-	bool ib_cm = rdma_ib_or_roce(id->device, id->port_num);
-
-	if (ib_cm && reason == IB_CM_REJ_INVALID_SERVICE_ID)
-		return "refused: nothing listens on this port over RDMA";
-	if (reason == (ib_cm ? IB_CM_REJ_CONSUMER_DEFINED : -ECONNREFUSED))
-		return "refused: no iSER portal there, or the target takes no more connections";
-	return rdma_reject_msg(id, reason);
-}
-
-/* Why there is no connection, likewise. */
-static const char *iser_connect_cause(const struct rdma_cm_event *event)
-{
-	switch (event->event) {
-	case RDMA_CM_EVENT_ADDR_ERROR:
-		return event->status == -ENODEV ?
-		       "no RDMA device leads to this address" :
-		       "nobody answers at this address";
-	case RDMA_CM_EVENT_ROUTE_ERROR:
-		return "the RDMA network has no route to this address";
-	case RDMA_CM_EVENT_UNREACHABLE:
-		return "unreachable: no answer over RDMA";
-	default:
-		return rdma_event_msg(event->event);
-	}
-}
-
-/* One step of coming up; what it makes is the release's to undo. */
-static void iser_conn_setup_step(struct iser_conn *conn, enum rdma_cm_event_type event)
-{
-	const char *cause = rdma_event_msg(event);
-	int err = 0;
-
-	if (iser_conn_lock_setup(conn))
-		return;
-	switch (event) {
-	case RDMA_CM_EVENT_ADDR_RESOLVED:
-		conn->port = conn->cm_id->port_num;
-		err = iser_device_attach(conn, conn->cm_id->device);
-		if (err)
-			cause = "iSER cannot use the device that leads there";
-		else
-			err = rdma_resolve_route(conn->cm_id, ISER_RESOLVE_TIMEOUT_MS);
-		break;
-	case RDMA_CM_EVENT_ROUTE_RESOLVED:
-		err = iser_conn_create_qp(conn);
-		if (err)
-			cause = "no queue pair";
-		else
-			err = iser_conn_send_req(conn);
-		break;
-	case RDMA_CM_EVENT_ESTABLISHED:
-		iser_conn_established(conn);
-		break;
-	default:
-		break;
-	}
-	iser_conn_unlock_setup(conn);
-	if (err)
-		iser_conn_fail(conn, cause, err);
-}
-
-static int iser_cm_handler(struct rdma_cm_id *id, struct rdma_cm_event *event)
-{
-	struct iser_conn *conn = id->context;
-	unsigned int noio = memalloc_noio_save();
-
-	trace_iser_cm_event(conn, event);
-	switch (event->event) {
-	case RDMA_CM_EVENT_ADDR_RESOLVED:
-	case RDMA_CM_EVENT_ROUTE_RESOLVED:
-	case RDMA_CM_EVENT_ESTABLISHED:
-		iser_conn_setup_step(conn, event->event);
-		break;
-	case RDMA_CM_EVENT_REJECTED:
-		iser_conn_fail(conn, iser_reject_cause(id, event->status), -ECONNREFUSED);
-		break;
-	case RDMA_CM_EVENT_ADDR_ERROR:
-	case RDMA_CM_EVENT_ROUTE_ERROR:
-	case RDMA_CM_EVENT_CONNECT_ERROR:
-	case RDMA_CM_EVENT_UNREACHABLE:
-		iser_conn_fail(conn, iser_connect_cause(event),
-			       event->status < 0 ? event->status : -EHOSTUNREACH);
-		break;
-	case RDMA_CM_EVENT_DISCONNECTED:
-		iser_conn_fail(conn, rdma_event_msg(event->event), -ECONNRESET);
-		/*
-		 * Answers the peer, and flushes. A peer that hangs up after its
-		 * Login Response may never have acknowledged the request.
-		 * Waits for nothing: the connection has been established.
-		 */
-		rdma_disconnect(id);
-		break;
-	case RDMA_CM_EVENT_TIMEWAIT_EXIT:
-	case RDMA_CM_EVENT_ADDR_CHANGE:
-		iser_conn_fail(conn, rdma_event_msg(event->event), -ECONNRESET);
-		break;
-	case RDMA_CM_EVENT_DEVICE_REMOVAL:
-		/*
-		 * For an id that missed iser_device_remove(): its connection
-		 * has no device, so was never bound, and releases itself.
-		 */
-		iser_conn_fail(conn, rdma_event_msg(event->event), -ENODEV);
-		iser_conn_shutdown(conn);
-		break;
-	default:
-		break;
-	}
-	memalloc_noio_restore(noio);
-	/* Anything else would make the CM destroy the id. */
-	return 0;
-}
-
 static void iser_conn_setup_work(struct work_struct *work)
 {
 	struct iser_conn *conn = container_of(work, struct iser_conn, setup_work);
@@ -717,9 +590,9 @@ static void iser_conn_setup_work(struct work_struct *work)
 
 	err = iser_conn_lock_setup(conn);
 	if (!err) {
-		err = iser_conn_alloc_mrs(conn);
+		err = iser_mem_alloc_mrs(conn);
 		if (!err)
-			err = iser_conn_alloc_recvs(conn, conn->num_ios +
+			err = iser_rx_alloc(conn, conn->num_ios +
 						    ISER_UNEXPECTED_PDUS -
 						    conn->rx_count);
 		iser_conn_unlock_setup(conn);
@@ -734,7 +607,7 @@ static void iser_conn_setup_work(struct work_struct *work)
 
 /**
  * iser_conn_start_setup - begin to make what full feature phase needs
- * @conn: coupled connection; only the first call has an effect
+ * @conn: bound connection; only the first call has an effect
  *
  * Context: process, not concurrently with itself.
  */
@@ -752,7 +625,7 @@ void iser_conn_start_setup(struct iser_conn *conn)
 
 /**
  * iser_conn_wait_setup - wait until it has been made
- * @conn: coupled connection
+ * @conn: bound connection
  *
  * Context: process. Ends when the device has made the MRs, or at the next one
  * if the connection is shut down meanwhile.
@@ -814,36 +687,6 @@ struct iser_conn *iser_conn_create(const struct sockaddr *portal)
 }
 
 /**
- * iser_conn_connect - start the CM
- * @conn: new connection
- *
- * Context: process; ep_connect.
- * Return: 0, or a negative errno with a message; the caller shuts down then.
- */
-int iser_conn_connect(struct iser_conn *conn)
-{
-	int ack_timeout = READ_ONCE(iser_ack_timeout);
-	int tos = READ_ONCE(iser_tos);
-	int err;
-
-	if (tos >= 0)
-		rdma_set_service_type(conn->cm_id, tos);
-	if (ack_timeout > 0) {
-		err = rdma_set_ack_timeout(conn->cm_id, ack_timeout);
-		if (err) {
-			iser_conn_log(warn, conn, "cannot set the ACK timeout (%d)\n", err);
-			return err;
-		}
-	}
-	err = rdma_resolve_addr(conn->cm_id, NULL, (struct sockaddr *)&conn->portal,
-				ISER_RESOLVE_TIMEOUT_MS);
-	if (err)
-		iser_conn_log(warn, conn, "cannot connect: no route over an RDMA device (%d)\n",
-			      err);
-	return err;
-}
-
-/**
  * iser_conn_poll - ask whether the connection is up
  * @conn: with a reference
  * @timeout_ms: how long to wait for an answer; negative: until there is one
@@ -872,14 +715,14 @@ int iser_conn_poll(struct iser_conn *conn, int timeout_ms)
 }
 
 /**
- * iser_conn_couple - couple a connection with its iscsi_conn
- * @conn: connection with slots, never coupled before
+ * iser_conn_bind - let a connection serve an iscsi_conn
+ * @conn: connection with slots, never bound before
  * @iscsi_conn: from now on told of PDUs and of the failure
  *
  * Context: process; the last step of bind_conn that can fail.
  * Return: 0, or why the connection is not up (any more).
  */
-int iser_conn_couple(struct iser_conn *conn, struct iscsi_conn *iscsi_conn)
+int iser_conn_bind(struct iser_conn *conn, struct iscsi_conn *iscsi_conn)
 {
 	int err;
 
@@ -889,7 +732,7 @@ int iser_conn_couple(struct iser_conn *conn, struct iscsi_conn *iscsi_conn)
 		err = -ENOTCONN;
 	if (!err) {
 		iscsi_get_conn(iscsi_conn->cls_conn);
-		/* Pairs with smp_load_acquire() in iser_recv_done(). */
+		/* Pairs with smp_load_acquire() in iser_rx_handle(). */
 		smp_store_release(&conn->iscsi_conn, iscsi_conn);
 	}
 	spin_unlock_irq(&conn->state_lock);

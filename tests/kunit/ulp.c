@@ -42,12 +42,16 @@ static const struct kernel_param *ulp_find_param(struct kunit *test,
 	return NULL;
 }
 #else
-/* Its functions lie together, but for the cold, init and exit parts. */
+/*
+ * Its functions lie together, but for the cold, init and exit parts; what does
+ * nothing but log is cold as a whole.
+ */
 static int ulp_extend_text(void *data, const char *name, unsigned long addr)
 {
 	struct ulp_text *text = data;
 
 	if (strncmp(name, "iser_", 5) || strchr(name, '.') ||
+	    !strcmp(name, "iser_conn_log") ||
 	    addr < (unsigned long)_stext || addr >= (unsigned long)_etext)
 		return 0;
 	text->start = min(text->start, addr);

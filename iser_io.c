@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * iSER initiator: the life of an I/O, and of the rkey that it advertises.
+ *
+ * iser_alloc_pdu() gives a task the slot with its index. A command that the target
+ * is to fetch from or place data in is registered: iser_io_register() prepares a
+ * REG_MR with a key that is new, so that a late use of an old one faults. It goes
+ * to the send queue in one post with the command, and from then on the rkey is
+ * alive.
+ *
+ * With the post the slot passes to the HCA, together with a reference on the task.
+ * io->hca says what keeps it there, and no other file looks at it:
+ *
+ *   SEND   the PDUs, until the last SEND has completed;
+ *   RKEY   the rkey is alive, until somebody invalidates it: the target, whose
+ *          response says so, or this side, which makes it
+ *   INV    a LOCAL_INV, until it has completed. If it fails, the rkey may be alive
+ *          and it is RKEY again, until the flush.
+ *
+ * Each completion takes its bit away; who takes the last one puts the reference. A
+ * response goes up to libiscsi at once, which drops its own reference. So the task
+ * is freed, iser_cleanup_task() unmaps, and SCSI gets the command back when the
+ * last of both is gone, whatever the order, and whoever ended the command:
+ * response, task management, or the end of the connection. That is invariant 1.
+ *
+ * If the target is silent, the rkey dies with the queue pair: iser_conn_drain_work()
+ * flushes it, and it is the only one of its PD. Then iser_io_flushed() takes what is
+ * left of each slot. A device that does not flush loses the queue pair first.
+ *
+ * While the HCA owns a slot its task cannot go away. That is why the completion
+ * handlers, which run one after the other in the softirq of the connection's CQ,
+ * find everything from the slot and take no lock.
+ */
+#include "iscsi_iser.h"
+#include "iser_trace.h"
+
+/**
+ * iser_alloc_pdu - callback: give a task its slot
+ * @task: with its index in task->itt
+ * @opcode: of the PDU
+ *
+ * Context: frwd_lock held, BH off.
+ * Return: 0; -ENOMEM where there is no connection, which costs a SCSI command
+ * a retry; -EOPNOTSUPP for a SCSI command in a discovery session, which fails.
+ */
+int iser_alloc_pdu(struct iscsi_task *task, u8 opcode)
+{
+	struct iser_binding *binding = task->conn->dd_data;
+	struct iser_conn *conn = binding->conn;
+	struct iser_io *io;
+
+	if (unlikely(!conn))
+		return -ENOMEM;
+	io = &conn->ios[task->itt];
+	if (unlikely(!io->mr) && opcode == ISCSI_OP_SCSI_CMD)
+		return -EOPNOTSUPP;
+	io->task = task;
+	((struct iser_task *)task->dd_data)->io = io;
+	task->hdr = &io->hdr->bhs;
+	task->hdr_max = sizeof(io->hdr->bhs);
+	return 0;
+}
+
+/**
+ * iser_cleanup_task - callback: take a task off its slot
+ * @task: that libiscsi frees; it may never have been sent
+ *
+ * The HCA is done with the slot: a reference of its own has kept the task until
+ * then. The connection may have ended long ago.
+ *
+ * Context: back_lock held, BH off; frwd_lock may be held as well.
+ */
+void iser_cleanup_task(struct iscsi_task *task)
+{
+	struct iser_io *io = iser_task_io(task);
+
+	if (!io)
+		return;
+	iser_mem_unmap(io);
+	io->awaits = 0;
+	io->task = NULL;
+	((struct iser_task *)task->dd_data)->io = NULL;
+	if (unlikely(io->pins_conn)) {
+		io->pins_conn = false;
+		iser_conn_put(io->conn);
+	}
+}
+
+/**
+ * iser_io_pin_conn - let a task outlive its connection
+ * @io: slot of a connection that has been flushed; may be without a task
+ *
+ * Unmaps the task's data; its slot stays until the task goes.
+ *
+ * Context: frwd_lock and back_lock held.
+ */
+void iser_io_pin_conn(struct iser_io *io)
+{
+	iser_mem_unmap(io);
+	if (!io->task || io->pins_conn)
+		return;
+	io->pins_conn = true;
+	iser_conn_get(io->conn);
+}
+
+/**
+ * iser_io_register - prepare the registration of a command's data
+ * @io: slot with mapped data, its MR's last registration dead
+ * @access: remote rights, or 0 for data that only this side reads
+ *
+ * io->reg_wr is posted in front of the command.
+ *
+ * Context: init_task, frwd_lock held.
+ * Return: 0; -EINVAL or -EOPNOTSUPP if the MR cannot describe the scatter list and
+ * never will; else what the device said.
+ */
+int iser_io_register(struct iser_io *io, int access)
+{
+	struct ib_mr *mr = io->mr;
+	int n;
+
+	if (unlikely(io->task->protected))
+		return iser_pi_register(io, access);
+	n = ib_map_mr_sg(mr, io->sg, io->dma_count, NULL, ISER_MR_PAGE_SIZE);
+	if (unlikely(n != io->dma_count))
+		return n < 0 ? n : -EINVAL;
+	ib_update_fast_reg_key(mr, ib_inc_rkey(mr->rkey));
+	io->reg_wr.wr.opcode = IB_WR_REG_MR;
+	io->reg_wr.mr = mr;
+	io->reg_wr.key = mr->rkey;
+	io->reg_wr.access = access;
+	trace_iser_mr_register(io);
+	return 0;
+}
+
+/* The HCA has given the whole slot back. */
+static void iser_io_over(struct iser_io *io)
+{
+	struct iser_conn *conn = io->conn;
+
+	/*
+	 * Before the put, after which the slot may be another task's. Pairs with
+	 * READ_ONCE() in iser_sq_used().
+	 */
+	WRITE_ONCE(conn->sq_done, conn->sq_done + io->sq_wrs);
+	iscsi_put_task(io->task);
+}
+
+/* The HCA has given @part of a slot back. */
+static void iser_io_end(struct iser_io *io, enum iser_io_hca part)
+{
+	if (atomic_sub_and_test(part, &io->hca))
+		iser_io_over(io);
+}
+
+/* The target has invalidated the rkey; an error handler may be about to. */
+static void iser_io_end_rkey(struct iser_io *io)
+{
+	int owned = atomic_read(&io->hca);
+
+	do {
+		if (unlikely(!(owned & ISER_IO_RKEY)))
+			return;
+	} while (!atomic_try_cmpxchg(&io->hca, &owned, owned - ISER_IO_RKEY));
+	if (owned == ISER_IO_RKEY)
+		iser_io_over(io);
+}
+
+/* Decide who invalidates an rkey. True for one caller. */
+static bool iser_io_claim_rkey(struct iser_io *io)
+{
+	int owned = atomic_read(&io->hca);
+
+	do {
+		if (!(owned & ISER_IO_RKEY))
+			return false;
+	} while (!atomic_try_cmpxchg(&io->hca, &owned,
+				     owned - ISER_IO_RKEY + ISER_IO_INV));
+	return true;
+}
+
+/*
+ * The LOCAL_INV has not taken place, and nothing of the slot is in the send queue any
+ * more: the rkey dies with the flush.
+ */
+static void iser_io_invalidate_failed(struct iser_io *io)
+{
+	atomic_add(ISER_IO_RKEY - ISER_IO_INV, &io->hca);
+}
+
+/**
+ * iser_io_invalidate - end the life of a slot's rkey from this side
+ * @io: slot with a task; nothing happens unless its rkey is alive
+ *
+ * Room in the send queue was reserved with the command. Should the post fail,
+ * the connection fails, and its flush ends the rkey.
+ *
+ * Context: completion handler, or error handler with frwd_lock and back_lock held.
+ */
+void iser_io_invalidate(struct iser_io *io)
+{
+	struct ib_send_wr wr = {
+		.wr_cqe = &io->inv_cqe,
+		.opcode = IB_WR_LOCAL_INV,
+		.send_flags = IB_SEND_SIGNALED,
+	};
+	struct iser_conn *conn = io->conn;
+	int err;
+
+	if (!iser_io_claim_rkey(io))
+		return;
+	wr.ex.invalidate_rkey = io->reg_wr.mr->rkey;
+	conn->stats->local_invalidations++;
+	trace_iser_mr_invalidate(io);
+	/* From here on the slot may be anybody's. */
+	err = ib_post_send(conn->qp, &wr, NULL);
+	if (unlikely(err)) {
+		iser_conn_fail(conn, "an invalidation could not be posted", err);
+		iser_io_invalidate_failed(io);
+	}
+}
+
+static void iser_io_count_read(struct iser_io *io, struct iscsi_scsi_rsp *rsp)
+{
+	struct iser_conn *conn = io->conn;
+	u32 residual = 0;
+
+	if (io->dir != DMA_FROM_DEVICE)
+		return;
+	if (rsp->flags & ISCSI_FLAG_CMD_UNDERFLOW)
+		residual = min(be32_to_cpu(rsp->residual_count), io->length);
+	conn->stats->read_bytes += io->length - residual;
+	conn->iscsi_conn->rxdata_octets += io->length - residual;
+}
+
+/**
+ * iser_io_answered - a SCSI Response has come: the rkey's life ends
+ * @io: slot that it names
+ * @rsp: the response
+ * @wc: of its receive
+ *
+ * Either the target has invalidated the rkey, which must be the one that the
+ * command advertised; or it is done from here.
+ *
+ * Context: completion handler.
+ * Return: what is wrong with the response; or NULL, and libiscsi may see it.
+ */
+const char *iser_io_answered(struct iser_io *io, struct iscsi_scsi_rsp *rsp,
+			     struct ib_wc *wc)
+{
+	bool invalidated = wc->wc_flags & IB_WC_WITH_INVALIDATE;
+	struct iser_conn *conn = io->conn;
+	int owned = atomic_read(&io->hca);
+
+	/* A slot that the HCA owns has a task, and its header is as it was sent. */
+	if (unlikely(owned && io->hdr->bhs.itt != rsp->itt))
+		return "a response is for nothing that waits for one";
+	trace_iser_io_response(conn, rsp, invalidated);
+	if (unlikely(invalidated && (!(owned & (ISER_IO_RKEY | ISER_IO_INV)) ||
+				     wc->ex.invalidate_rkey != io->reg_wr.mr->rkey)))
+		return "a response invalidated an rkey that is not its command's";
+	if (owned)
+		iser_io_count_read(io, rsp);
+	if (invalidated) {
+		conn->stats->remote_invalidations++;
+		iser_io_end_rkey(io);
+	} else if (owned & ISER_IO_RKEY) {
+		iser_io_invalidate(io);
+	}
+	return NULL;
+}
+
+/* The last SEND of a SCSI command has completed. */
+static void iser_io_send_done(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, send_cqe);
+
+	if (unlikely(wc->status != IB_WC_SUCCESS))
+		iser_conn_wc_failed(io->conn, wc, ISER_WR_SEND, io->hdr->bhs.itt);
+	iser_io_end(io, ISER_IO_SEND);
+}
+
+/* The SEND of a PDU without SCSI data has completed. */
+static void iser_io_control_done(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, send_cqe);
+	struct iscsi_task *no_response = io->no_response ? io->task : NULL;
+	struct iser_rx *held = iser_rx_unhold(io);
+
+	if (unlikely(wc->status != IB_WC_SUCCESS))
+		iser_conn_wc_failed(io->conn, wc, ISER_WR_SEND, io->hdr->bhs.itt);
+	iser_io_end(io, ISER_IO_SEND);
+	/* Nobody else frees a task that gets no answer. */
+	if (no_response)
+		iscsi_put_task(no_response);
+	if (held)
+		iser_rx_deliver_held(held);
+}
+
+/* What is in front of the last SEND is not signalled: it has failed. */
+static void iser_io_early_done(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, early_cqe);
+
+	if (unlikely(wc->status != IB_WC_SUCCESS))
+		iser_conn_wc_failed(io->conn, wc, ISER_WR_EARLY, io->hdr->bhs.itt);
+}
+
+static void iser_io_inv_done(struct ib_cq *cq, struct ib_wc *wc)
+{
+	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, inv_cqe);
+
+	if (unlikely(wc->status != IB_WC_SUCCESS)) {
+		iser_conn_wc_failed(io->conn, wc, ISER_WR_INV, io->hdr->bhs.itt);
+		iser_io_invalidate_failed(io);
+		return;
+	}
+	iser_io_end(io, ISER_IO_INV);
+}
+
+/**
+ * iser_io_init - prepare what is the same for every use of a slot
+ * @io: slot with conn, hdr and sge[0]
+ */
+void iser_io_init(struct iser_io *io)
+{
+	io->early_cqe.done = iser_io_early_done;
+	io->inv_cqe.done = iser_io_inv_done;
+	io->reg_wr.wr.wr_cqe = &io->early_cqe;
+	io->reg_wr.wr.next = &io->send_wr;
+	io->send_wr.opcode = IB_WR_SEND;
+	io->send_wr.sg_list = io->sge;
+}
+
+/* What a PDU that has been sent adds to the counters. */
+struct iser_sent {
+	u8	opcode;
+	u32	written;	/* bytes of a write command, 0 for all else */
+	u32	immediate;
+	u32	unsolicited;
+};
+
+static struct iser_sent iser_io_sent(struct iser_io *io)
+{
+	struct iscsi_task *task = io->task;
+	struct iser_sent sent = {
+		.opcode = io->hdr->bhs.opcode & ISCSI_OPCODE_MASK,
+	};
+
+	if (io->length && io->dir == DMA_TO_DEVICE) {
+		sent.written = io->length;
+		sent.immediate = task->imm_count;
+		sent.unsolicited = task->unsol_r2t.data_length;
+	}
+	return sent;
+}
+
+static void iser_io_count_sent(struct iser_conn *conn, const struct iser_sent *sent)
+{
+	struct iser_stats *stats = conn->stats;
+
+	stats->pdus_sent[sent->opcode]++;
+	if (!sent->written)
+		return;
+	stats->immediate_bytes += sent->immediate;
+	stats->unsolicited_bytes += sent->unsolicited;
+	stats->solicited_bytes += sent->written - sent->immediate - sent->unsolicited;
+	conn->iscsi_conn->txdata_octets += sent->written;
+}
+
+/*
+ * Nothing was posted: the slot is the task's again. False if a target has answered
+ * what was never sent, and libiscsi has ended the task.
+ */
+static bool iser_io_take_back(struct iser_io *io, int owned)
+{
+	struct iscsi_session *session = io->task->conn->session;
+	bool unanswered;
+
+	spin_lock(&session->back_lock);
+	unanswered = io->awaits && atomic_try_cmpxchg(&io->hca, &owned, 0);
+	if (unanswered)
+		io->awaits = 0;
+	spin_unlock(&session->back_lock);
+	return unanswered;
+}
+
+/*
+ * Which SENDs are in the queue is unknown: the slot is the flush's to give back.
+ * Unless it has been: a device may fail when it has queued everything.
+ */
+static void iser_io_leave_to_flush(struct iser_io *io)
+{
+	int owned = atomic_read(&io->hca);
+
+	while (owned && !atomic_try_cmpxchg(&io->hca, &owned, owned | ISER_IO_PART))
+		;
+}
+
+/**
+ * iser_io_post - give a PDU to the HCA, with all that belongs to it
+ * @io: slot of its task, prepared; room in the send queue has been found
+ * @owned: what the HCA will own, enum iser_io_hca
+ *
+ * Context: xmit_task, frwd_lock held.
+ * Return: 0 if anything was posted, else what the device said.
+ */
+int iser_io_post(struct iser_io *io, int owned)
+{
+	struct ib_send_wr *first = owned & ISER_IO_RKEY ? &io->reg_wr.wr : &io->send_wr;
+	struct iscsi_task *task = io->task;
+	struct iser_conn *conn = io->conn;
+	struct iser_sent sent = iser_io_sent(io);
+	u32 dataouts = io->dataouts;
+	u32 wrs = io->sq_wrs;
+	int err;
+
+	ib_dma_sync_single_for_device(conn->ibdev, io->sge[0].addr,
+				      sizeof(*io->hdr), DMA_TO_DEVICE);
+	trace_iser_io_send(io);
+	iscsi_get_task(task);
+	conn->sq_posted += wrs;
+	conn->dataouts_posted += dataouts;
+	conn->bad_wr = NULL;
+	io->send_cqe.done = task->sc ? iser_io_send_done : iser_io_control_done;
+	iser_latency_start(io);
+	atomic_set(&io->hca, owned);
+	/* A response has its request's opcode and this bit (RFC 7143, 11.2.1.2). */
+	smp_store_release(&io->awaits, sent.opcode | 0x20);
+	/* From here on the slot may be anybody's, unless nothing was posted. */
+	err = ib_post_send(conn->qp, first, &conn->bad_wr);
+	if (likely(!err)) {
+		conn->stats->registrations += owned / ISER_IO_RKEY;
+		iser_io_count_sent(conn, &sent);
+		return 0;
+	}
+	if (conn->bad_wr != first) {
+		/* Invariant 5: what was posted in part counts as sent. */
+		iser_conn_fail(conn, "a command could be posted only in part", err);
+		iser_io_leave_to_flush(io);
+		return 0;
+	}
+	if (unlikely(!iser_io_take_back(io, owned))) {
+		iser_conn_fail(conn, "a response came before its command", -EPROTO);
+		iser_io_leave_to_flush(io);
+		return 0;
+	}
+	conn->sq_posted -= wrs;
+	conn->dataouts_posted -= dataouts;
+	iscsi_put_task(task);
+	iser_mem_unmap(io);
+	return err;
+}
+
+/**
+ * iser_io_is_owed - has the HCA still to complete something of a slot?
+ * @io: slot of a connection whose QP has been drained
+ *
+ * Return: whether it has; not for one that was posted in part, of which nobody
+ * knows.
+ */
+bool iser_io_is_owed(struct iser_io *io)
+{
+	int owned = atomic_read(&io->hca);
+
+	return !(owned & ISER_IO_PART) && (owned & (ISER_IO_SEND | ISER_IO_INV));
+}
+
+/**
+ * iser_io_flushed - take a slot back from an HCA that can do nothing any more
+ * @io: slot of a connection whose QP is flushed or destroyed
+ *
+ * What is left is an rkey that nobody invalidated; it died with the QP. A task
+ * that gets no answer is ended by libiscsi's stop.
+ *
+ * Context: process, the connection's drain_work, completions are over.
+ */
+void iser_io_flushed(struct iser_io *io)
+{
+	if (atomic_xchg(&io->hca, 0))
+		iscsi_put_task(io->task);
+}
