@@ -136,11 +136,14 @@ copy_if_changed() {
 }
 
 install_module() {
-	local iser=$1/drivers/infiniband/ulp/iser
+	local iser=$1/drivers/infiniband/ulp/iser room
 
 	copy_if_changed "$iser" "$repo"/*.[ch] "$repo/Kbuild" "$repo/Kconfig"
 	copy_if_changed "$iser/tests/kunit" "$here"/*.[ch] "$here/Kbuild" \
 		"$here/Kconfig"
+	for room in hca peers bed orders suites; do
+		copy_if_changed "$iser/tests/kunit/$room" "$here/$room"/*.[ch]
+	done
 }
 
 # --- what run and sanitize call
@@ -165,7 +168,7 @@ build_of() {
 
 # How many orders of teardown there were, and which were left out.
 figures() {
-	sed -n 's/^.*# ib_iser_orders_[a-z]*: //p' "$1" 2>/dev/null || true
+	sed -n 's/^.*# ib_iser_teardown_orders_[a-z]*: //p' "$1" 2>/dev/null || true
 }
 
 # What no log of a kernel may have.

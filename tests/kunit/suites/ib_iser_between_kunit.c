@@ -49,7 +49,7 @@ static const struct between_case {
 KUNIT_ARRAY_PARAM_DESC(between, between_cases, desc);
 
 struct between {
-	struct order_bench		bench;
+	struct order_run		run;
 	struct order			order;
 	const struct between_case	*c;
 	struct fake_qp			*qp;
@@ -63,10 +63,10 @@ struct between {
 static void between_then_work(struct work_struct *work)
 {
 	struct between *t = container_of(work, struct between, then_work.work);
-	struct fake_hca *hca = t->bench.bed->hca;
+	struct fake_hca *hca = t->run.bed->hca;
 
 	if (t->c->then != BETWEEN_RESPONSE) {
-		bench_event(&t->bench, &t->order, t->c->then);
+		order_run_event(&t->run, &t->order, t->c->then);
 		return;
 	}
 	hca->hold_events = false;
@@ -81,7 +81,7 @@ static void between_then_work(struct work_struct *work)
 static void between_hook(struct fake_hca *hca)
 {
 	struct between *t = hca->in_teardown_priv;
-	struct kunit *test = t->bench.test;
+	struct kunit *test = t->run.test;
 
 	if (t->passed++ != t->place)
 		return;
@@ -89,7 +89,7 @@ static void between_hook(struct fake_hca *hca)
 	msleep(50);
 	if (t->qp->state == IB_QPS_ERR)
 		return;
-	KUNIT_EXPECT_FALSE(test, cmd_is_done(t->bench.cmd[1]));
+	KUNIT_EXPECT_FALSE(test, cmd_is_done(t->run.cmd[1]));
 	/* The read may have ended. */
 	KUNIT_EXPECT_GE(test, hca->dma->live, t->mapped - 1);
 }
@@ -97,7 +97,7 @@ static void between_hook(struct fake_hca *hca)
 /* The read has its response, and the interrupt is late. */
 static void between_hold_response(struct between *t)
 {
-	struct bed *bed = t->bench.bed;
+	struct bed *bed = t->run.bed;
 	struct fake_pdu *pdu;
 
 	bed->hca->hold_completions = false;
@@ -112,9 +112,9 @@ static void between_hold_response(struct between *t)
 
 static void between_set_up(struct between *t)
 {
-	struct order_bench *b = &t->bench;
+	struct order_run *b = &t->run;
 
-	bench_set_up(b, &t->order);
+	order_run_set_up(b, &t->order);
 	t->qp = b->s->qp;
 	if (t->c->then == BETWEEN_RESPONSE)
 		between_hold_response(t);
@@ -129,29 +129,29 @@ static void between_set_up(struct between *t)
 /* Returns whether the teardown came to the place. */
 static bool between_run_one(struct between *t)
 {
-	struct order_bench *b = &t->bench;
+	struct order_run *b = &t->run;
 	struct kunit *test = b->test;
 
 	between_set_up(t);
-	bench_event(b, &t->order, t->c->first);
+	order_run_event(b, &t->order, t->c->first);
 	msleep(300);
 	flush_delayed_work(&t->then_work);
-	KUNIT_EXPECT_TRUE_MSG(test, bench_wait_removal(b),
+	KUNIT_EXPECT_TRUE_MSG(test, order_run_wait_removal(b),
 			      "the device cannot be removed");
-	bench_give_up(b);
+	order_run_give_up(b);
 	msleep(100);
 	bed_settle();
 	b->bed->hca->in_teardown = NULL;
-	bench_expect_silence(b);
-	bench_expect_nothing_left(b);
-	bench_late_put(b);
-	bench_expect_commands_done(b);
+	order_run_expect_silence(b);
+	order_run_expect_nothing_left(b);
+	order_run_late_put(b);
+	order_run_expect_commands_done(b);
 	bed_settle();
-	bench_expect_nothing_left(b);
-	KUNIT_EXPECT_EQ(test, bench_conn_refs(b), t->conn_refs);
+	order_run_expect_nothing_left(b);
+	KUNIT_EXPECT_EQ(test, order_run_conn_refs(b), t->conn_refs);
 	flush_work(&b->unplug_work);
 	if (test->status != KUNIT_FAILURE)
-		bench_recover(b);
+		order_run_recover(b);
 	return t->passed > t->place;
 }
 
@@ -168,8 +168,8 @@ static void between(struct kunit *test, bool roce)
 	t->order.event[0] = t->c->first;
 	/* What is not an event of orders takes nothing that they would set up. */
 	t->order.event[1] = t->c->then < ORDER_EVENTS ? t->c->then : t->c->first;
-	bench_init(&t->bench, test, roce);
-	t->conn_refs = bench_idle_conn_refs(&t->bench);
+	order_run_init(&t->run, test, roce);
+	t->conn_refs = order_run_idle_conn_refs(&t->run);
 	for (t->place = 0; came_there && test->status != KUNIT_FAILURE; t->place++)
 		came_there = between_run_one(t);
 	/* disconnect, drain, its two queues, destroy */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Bringing a connection to where an order begins, and making the order's events
- * happen to it. One bench serves many orders: HCA and session stay as long as
+ * happen to it. One run serves many orders: HCA and session stay as long as
  * what an order has left behind is nothing.
  */
 #ifndef ORDER_RUN_H
@@ -14,7 +14,7 @@
 #include "bed.h"
 #include "teardown_orders.h"
 
-struct order_bench {
+struct order_run {
 	struct kunit		*test;
 	struct bed		*bed;
 	struct session		*s;
@@ -29,19 +29,19 @@ struct order_bench {
 	unsigned int		errors;		/* reported before that */
 };
 
-void bench_init(struct order_bench *b, struct kunit *test, bool roce);
-void bench_set_up(struct order_bench *b, const struct order *o);
-bool bench_event(struct order_bench *b, const struct order *o,
+void order_run_init(struct order_run *b, struct kunit *test, bool roce);
+void order_run_set_up(struct order_run *b, const struct order *o);
+bool order_run_event(struct order_run *b, const struct order *o,
 		 enum order_event event);
-bool bench_wait_removal(struct order_bench *b);
-void bench_give_up(struct order_bench *b);
-void bench_expect_silence(struct order_bench *b);
-void bench_late_put(struct order_bench *b);
-void bench_login(struct order_bench *b);
-unsigned int bench_conn_refs(struct order_bench *b);
-unsigned int bench_idle_conn_refs(struct order_bench *b);
-void bench_expect_nothing_left(struct order_bench *b);
-void bench_expect_commands_done(struct order_bench *b);
-void bench_recover(struct order_bench *b);
+bool order_run_wait_removal(struct order_run *b);
+void order_run_give_up(struct order_run *b);
+void order_run_expect_silence(struct order_run *b);
+void order_run_late_put(struct order_run *b);
+void order_run_login(struct order_run *b);
+unsigned int order_run_conn_refs(struct order_run *b);
+unsigned int order_run_idle_conn_refs(struct order_run *b);
+void order_run_expect_nothing_left(struct order_run *b);
+void order_run_expect_commands_done(struct order_run *b);
+void order_run_recover(struct order_run *b);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * Orders of the events that end a connection: which there are, and which of
  * them cannot be, by which rule. Pure enumeration; running them is the business
- * of ib_iser_orders_kunit.c.
+ * of ib_iser_teardown_orders_kunit.c.
  */
 #ifndef TEARDOWN_ORDERS_H
 #define TEARDOWN_ORDERS_H

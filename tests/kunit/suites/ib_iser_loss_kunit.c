@@ -10,7 +10,7 @@
 #include "bed.h"
 #include "fake_parts.h"
 /* The core's own table, which only its own code changes. */
-#include "../../../../core/core_priv.h"
+#include "../../../../../core/core_priv.h"
 
 static const struct loss_case {
 	const char		*desc;

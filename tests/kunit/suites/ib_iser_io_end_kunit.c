@@ -191,7 +191,7 @@ static void session_recovers(struct kunit *test)
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 8192 }));
 }
 
-static struct kunit_case ib_iser_order_cases[] = {
+static struct kunit_case ib_iser_io_end_cases[] = {
 	KUNIT_CASE_PARAM(last_event_completes, order_gen_params),
 	KUNIT_CASE(later_command_may_finish_first),
 	KUNIT_CASE(response_survives_failing_connection),
@@ -201,9 +201,9 @@ static struct kunit_case ib_iser_order_cases[] = {
 	{}
 };
 
-static struct kunit_suite ib_iser_order_suite = {
-	.name = "ib_iser_order",
-	.test_cases = ib_iser_order_cases,
+static struct kunit_suite ib_iser_io_end_suite = {
+	.name = "ib_iser_io_end",
+	.test_cases = ib_iser_io_end_cases,
 };
 
-kunit_test_suite(ib_iser_order_suite);
+kunit_test_suite(ib_iser_io_end_suite);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * The events of an order. What happens on the HCA happens to the newest queue
- * pair, and not at all if that is gone already; bench_event() says so.
+ * pair, and not at all if that is gone already; order_run_event() says so.
  *
  * An error handler is played by a reference on the task of a command in flight,
  * taken and dropped as iscsi_eh_abort() does it: the SCSI midlayer's thread
@@ -12,26 +12,26 @@
 
 #include "order_run.h"
 
-static void bench_unplug_work(struct work_struct *work)
+static void order_run_unplug_work(struct work_struct *work)
 {
-	struct order_bench *b = container_of(work, struct order_bench,
+	struct order_run *b = container_of(work, struct order_run,
 					     unplug_work);
 
 	fake_hca_unplug(b->bed->hca);
 	complete_all(&b->unplugged);
 }
 
-void bench_init(struct order_bench *b, struct kunit *test, bool roce)
+void order_run_init(struct order_run *b, struct kunit *test, bool roce)
 {
 	b->test = test;
 	b->bed = bed_create(test, &(struct fake_hca_config) { .roce = roce });
 	b->s = bed_session(b->bed, NULL);
 	b->s->cmds_max = 32;
-	INIT_WORK(&b->unplug_work, bench_unplug_work);
+	INIT_WORK(&b->unplug_work, order_run_unplug_work);
 	init_completion(&b->unplugged);
 }
 
-static void bench_hold(struct order_bench *b, bool hold)
+static void order_run_hold(struct order_run *b, bool hold)
 {
 	b->bed->hca->hold_completions = hold;
 	b->bed->hca->hold_connects = hold;
@@ -40,7 +40,7 @@ static void bench_hold(struct order_bench *b, bool hold)
 }
 
 /* The connection has come up; create what a session lacks, and bind. */
-static void bench_bind(struct order_bench *b)
+static void order_run_bind(struct order_run *b)
 {
 	if (!b->s->has_session)
 		session_create(b->s);
@@ -49,18 +49,18 @@ static void bench_bind(struct order_bench *b)
 }
 
 /* From nothing to full feature phase. */
-void bench_login(struct order_bench *b)
+void order_run_login(struct order_run *b)
 {
-	bench_hold(b, false);
+	order_run_hold(b, false);
 	session_connect(b->s);
-	bench_bind(b);
+	order_run_bind(b);
 	session_login(b->s);
 	if (!b->s->sdev)
 		session_scan(b->s);
 	b->logged_in = true;
 }
 
-static void bench_connect_only(struct order_bench *b)
+static void order_run_connect_only(struct order_run *b)
 {
 	struct bed *bed = b->bed;
 	struct sockaddr_storage addr;
@@ -73,12 +73,12 @@ static void bench_connect_only(struct order_bench *b)
 	KUNIT_ASSERT_EQ(b->test, iscsid_ep_poll(bed->iscsid, b->s->ep), 0);
 }
 
-static void bench_submit(struct order_bench *b, bool held)
+static void order_run_submit(struct order_run *b, bool held)
 {
 	static const struct cmd_spec write = { .len = 12288, .write = true };
 	struct scsi_cmnd *sc;
 
-	bench_hold(b, true);
+	order_run_hold(b, true);
 	b->cmd[0] = cmd_submit(b->s, &(struct cmd_spec) { .len = 4096 });
 	b->cmd[1] = cmd_submit(b->s, &write);
 	if (!held)
@@ -90,61 +90,61 @@ static void bench_submit(struct order_bench *b, bool held)
 }
 
 /* To where the order begins; the connection of the last one may be up. */
-void bench_set_up(struct order_bench *b, const struct order *o)
+void order_run_set_up(struct order_run *b, const struct order *o)
 {
 	b->removed = false;
 	b->ended = false;
 	reinit_completion(&b->unplugged);
 	if (o->state >= ORDER_FULL) {
 		if (!b->logged_in)
-			bench_login(b);
+			order_run_login(b);
 		if (o->state == ORDER_BUSY)
-			bench_submit(b, order_has(o, EV_LATE_PUT));
+			order_run_submit(b, order_has(o, EV_LATE_PUT));
 		b->logged_in = false;
 		return;
 	}
-	bench_give_up(b);
-	bench_hold(b, false);
+	order_run_give_up(b);
+	order_run_hold(b, false);
 	if (o->state == ORDER_CONNECTING) {
-		bench_connect_only(b);
+		order_run_connect_only(b);
 		return;
 	}
 	session_connect(b->s);
 	if (o->state == ORDER_UP)
 		return;
-	bench_bind(b);
+	order_run_bind(b);
 	if (o->state == ORDER_BOUND)
 		return;
-	bench_hold(b, true);
+	order_run_hold(b, true);
 	KUNIT_ASSERT_EQ(b->test, 0,
 			iscsid_login(b->bed->iscsid, b->s->sid, true));
 }
 
-void bench_late_put(struct order_bench *b)
+void order_run_late_put(struct order_run *b)
 {
 	if (b->held)
 		iscsi_put_task(b->held);
 	b->held = NULL;
 }
 
-static int bench_stop(struct order_bench *b)
+static int order_run_stop(struct order_run *b)
 {
 	b->bound = false;
 	return iscsid_stop_conn(b->bed->iscsid, b->s->sid, STOP_CONN_RECOVER);
 }
 
 /* What iscsid does about a connection that has failed, if it has not yet. */
-void bench_give_up(struct order_bench *b)
+void order_run_give_up(struct order_run *b)
 {
 	if (b->s->ep)
 		iscsid_ep_disconnect(b->bed->iscsid, b->s->ep);
 	b->s->ep = 0;
 	if (b->bound)
-		KUNIT_EXPECT_EQ(b->test, 0, bench_stop(b));
+		KUNIT_EXPECT_EQ(b->test, 0, order_run_stop(b));
 	b->logged_in = false;
 }
 
-static void bench_unreachable(const struct order *o, struct fake_qp *qp)
+static void order_run_unreachable(const struct order *o, struct fake_qp *qp)
 {
 	if (o->roce)
 		fake_cm_unreachable(qp);
@@ -153,7 +153,7 @@ static void bench_unreachable(const struct order *o, struct fake_qp *qp)
 }
 
 /* False if there is nothing that it could happen to. */
-static bool bench_hca_event(struct order_bench *b, const struct order *o,
+static bool order_run_hca_event(struct order_run *b, const struct order *o,
 			    enum order_event event)
 {
 	struct list_head *qps = &b->bed->hca->qps;
@@ -173,7 +173,7 @@ static bool bench_hca_event(struct order_bench *b, const struct order *o,
 		fake_cm_close(qp);
 		return true;
 	case EV_UNREACHABLE:
-		bench_unreachable(o, qp);
+		order_run_unreachable(o, qp);
 		return true;
 	case EV_ADDR_CHANGE:
 		fake_cm_addr_change(qp);
@@ -188,7 +188,7 @@ static bool bench_hca_event(struct order_bench *b, const struct order *o,
 }
 
 /* From now on libiscsi hears nothing of the connection. */
-static void bench_ended(struct order_bench *b)
+static void order_run_ended(struct order_run *b)
 {
 	iscsid_take_events(b->bed->iscsid);
 	if (!b->ended)
@@ -197,7 +197,7 @@ static void bench_ended(struct order_bench *b)
 }
 
 /* Nor has it. */
-void bench_expect_silence(struct order_bench *b)
+void order_run_expect_silence(struct order_run *b)
 {
 	iscsid_take_events(b->bed->iscsid);
 	if (b->ended)
@@ -207,64 +207,64 @@ void bench_expect_silence(struct order_bench *b)
 }
 
 /* Returns false if the event came too late for what it is about. */
-bool bench_event(struct order_bench *b, const struct order *o,
+bool order_run_event(struct order_run *b, const struct order *o,
 		 enum order_event event)
 {
 	switch (event) {
 	case EV_EP_DISCONNECT:
 		iscsid_ep_disconnect(b->bed->iscsid, b->s->ep);
 		b->s->ep = 0;
-		bench_ended(b);
+		order_run_ended(b);
 		return true;
 	case EV_STOP:
-		if (bench_stop(b))
+		if (order_run_stop(b))
 			return false;
-		bench_ended(b);
+		order_run_ended(b);
 		return true;
 	case EV_LATE_PUT:
 		/* Whoever holds the task, the HCA's part of it ended with the stop. */
 		if (!o->at_once && !b->bed->hca->n_qp)
 			KUNIT_EXPECT_EQ(b->test, b->bed->hca->dma->live, 0);
-		bench_late_put(b);
+		order_run_late_put(b);
 		return true;
 	case EV_REMOVAL:
 		b->removed = true;
 		schedule_work(&b->unplug_work);
 		return true;
 	case EV_RELOGIN:
-		bench_give_up(b);
-		bench_expect_silence(b);
+		order_run_give_up(b);
+		order_run_expect_silence(b);
 		/* a port error of before is none of the new connection's */
 		flush_workqueue(ib_wq);
 		/* nor are the GIDs that go and come again with an address */
 		if (order_has(o, EV_ADDR_CHANGE))
 			bed_settle();
-		bench_login(b);
+		order_run_login(b);
 		b->logged_in = false;
 		return true;
 	default:
-		return bench_hca_event(b, o, event);
+		return order_run_hca_event(b, o, event);
 	}
 }
 
 /* A device that is unplugged goes without iscsid, peer or SCSI. */
-bool bench_wait_removal(struct order_bench *b)
+bool order_run_wait_removal(struct order_run *b)
 {
 	return !b->removed || wait_for_completion_timeout(&b->unplugged, HZ);
 }
 
-static int bench_is_conn(struct device *dev, const void *data)
+static int order_run_is_conn(struct device *dev, const void *data)
 {
 	return !strncmp(dev_name(dev), "connection", strlen("connection"));
 }
 
-static int bench_is_session(struct device *dev, const void *data)
+static int order_run_is_session(struct device *dev, const void *data)
 {
 	return iscsi_is_session_dev(dev);
 }
 
 /* References on libiscsi's connection, of which each of ours holds one; or 0. */
-unsigned int bench_conn_refs(struct order_bench *b)
+unsigned int order_run_conn_refs(struct order_run *b)
 {
 	struct device *session, *conn;
 	unsigned int refs;
@@ -272,9 +272,9 @@ unsigned int bench_conn_refs(struct order_bench *b)
 	if (!b->s->has_session)
 		return 0;
 	session = device_find_child(&b->s->shost->shost_gendev, NULL,
-				    bench_is_session);
+				    order_run_is_session);
 	KUNIT_ASSERT_NOT_NULL(b->test, session);
-	conn = device_find_child(session, NULL, bench_is_conn);
+	conn = device_find_child(session, NULL, order_run_is_conn);
 	put_device(session);
 	KUNIT_ASSERT_NOT_NULL(b->test, conn);
 	refs = kref_read(&conn->kobj.kref) - 1;
@@ -283,22 +283,22 @@ unsigned int bench_conn_refs(struct order_bench *b)
 }
 
 /* The same of a session without a connection, which is made for it. */
-unsigned int bench_idle_conn_refs(struct order_bench *b)
+unsigned int order_run_idle_conn_refs(struct order_run *b)
 {
-	bench_login(b);
-	bench_give_up(b);
+	order_run_login(b);
+	order_run_give_up(b);
 	bed_settle();
-	return bench_conn_refs(b);
+	return order_run_conn_refs(b);
 }
 
 /* Tasks that an error handler holds have nothing on the device either. */
-void bench_expect_nothing_left(struct order_bench *b)
+void order_run_expect_nothing_left(struct order_run *b)
 {
 	bed_expect_nothing_left(b->bed);
 	KUNIT_EXPECT_EQ(b->test, b->bed->hca->n_complaints, 0);
 }
 
-void bench_expect_commands_done(struct order_bench *b)
+void order_run_expect_commands_done(struct order_run *b)
 {
 	unsigned int i;
 
@@ -309,13 +309,13 @@ void bench_expect_commands_done(struct order_bench *b)
 	}
 }
 
-void bench_recover(struct order_bench *b)
+void order_run_recover(struct order_run *b)
 {
 	struct test_cmd *cmd;
 
 	if (b->removed)
 		bed_replug(b->bed);
-	bench_login(b);
+	order_run_login(b);
 	cmd = cmd_submit(b->s, &(struct cmd_spec) { .len = 4096 });
 	cmd_expect_good(cmd);
 	cmd_forget(cmd);

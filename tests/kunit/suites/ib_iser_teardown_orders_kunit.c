@@ -66,8 +66,8 @@ static const void *orders_gen_roce(struct kunit *test, const void *prev,
 }
 
 /* The order that a case is at, for when it ends there. */
-struct orders_run {
-	struct order_bench	bench;
+struct orders_test {
+	struct order_run	run;
 	struct order		order;
 	unsigned int		conn_refs;	/* with no connection of ours */
 	struct order_counts	*counts;
@@ -82,97 +82,97 @@ static unsigned int orders_taints(void)
 
 static void orders_name_culprit(void *data)
 {
-	struct orders_run *run = data;
+	struct orders_test *t = data;
 	char desc[160];
 
-	if (run->bench.test->status != KUNIT_FAILURE)
+	if (t->run.test->status != KUNIT_FAILURE)
 		return;
-	order_describe(&run->order, desc, sizeof(desc));
-	kunit_err(run->bench.test, "the order was: %s\n", desc);
+	order_describe(&t->order, desc, sizeof(desc));
+	kunit_err(t->run.test, "the order was: %s\n", desc);
 }
 
-static void orders_expect_nothing_pinned(struct orders_run *run)
+static void orders_expect_nothing_pinned(struct orders_test *t)
 {
-	struct kunit *test = run->bench.test;
+	struct kunit *test = t->run.test;
 
-	KUNIT_EXPECT_EQ(test, bench_conn_refs(&run->bench), run->conn_refs);
-	KUNIT_EXPECT_EQ(test, orders_taints(), run->taints);
+	KUNIT_EXPECT_EQ(test, order_run_conn_refs(&t->run), t->conn_refs);
+	KUNIT_EXPECT_EQ(test, orders_taints(), t->taints);
 }
 
-static void orders_run_one(struct orders_run *run)
+static void orders_run_one(struct orders_test *t)
 {
-	struct order_bench *b = &run->bench;
-	const struct order *o = &run->order;
+	struct order_run *b = &t->run;
+	const struct order *o = &t->order;
 	struct kunit *test = b->test;
 	unsigned long start;
 	unsigned int i;
 
-	bench_set_up(b, o);
+	order_run_set_up(b, o);
 	start = jiffies;
 	for (i = 0; i < o->n; i++) {
-		if (!bench_event(b, o, o->event[i])) {
+		if (!order_run_event(b, o, o->event[i])) {
 			/* A model that is right excludes what cannot be. */
 			KUNIT_EXPECT_TRUE_MSG(test, o->at_once, "no object for %s",
 					      order_event_names[o->event[i]]);
-			run->counts->missed++;
+			t->counts->missed++;
 		}
 		if (!o->at_once)
 			bed_settle();
 	}
-	KUNIT_EXPECT_TRUE_MSG(test, bench_wait_removal(b),
+	KUNIT_EXPECT_TRUE_MSG(test, order_run_wait_removal(b),
 			      "the device cannot be removed");
-	bench_give_up(b);
+	order_run_give_up(b);
 	bed_settle();
-	bench_expect_silence(b);
-	bench_expect_nothing_left(b);
-	bench_late_put(b);
-	bench_expect_commands_done(b);
+	order_run_expect_silence(b);
+	order_run_expect_nothing_left(b);
+	order_run_late_put(b);
+	order_run_expect_commands_done(b);
 	bed_settle();
 	KUNIT_EXPECT_LE(test, jiffies_to_msecs(jiffies - start), ORDER_MS);
-	bench_expect_nothing_left(b);
-	orders_expect_nothing_pinned(run);
+	order_run_expect_nothing_left(b);
+	orders_expect_nothing_pinned(t);
 	flush_work(&b->unplug_work);
 	if (test->status != KUNIT_FAILURE)
-		bench_recover(b);
+		order_run_recover(b);
 }
 
-static struct orders_run *orders_begin(struct kunit *test, unsigned int i)
+static struct orders_test *orders_begin(struct kunit *test, unsigned int i)
 {
-	struct orders_run *run = kunit_kzalloc(test, sizeof(*run), GFP_KERNEL);
+	struct orders_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, run);
+	KUNIT_ASSERT_NOT_NULL(test, t);
 	KUNIT_ASSERT_GE(test, order_length, 1);
 	KUNIT_ASSERT_LE(test, order_length, ORDER_MAX);
-	orders_case(&run->order, i);
-	bench_init(&run->bench, test, run->order.roce);
+	orders_case(&t->order, i);
+	order_run_init(&t->run, test, t->order.roce);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
 							   orders_name_culprit,
-							   run));
-	run->conn_refs = bench_idle_conn_refs(&run->bench);
-	run->counts = &orders_counts[i];
-	run->taints = orders_taints();
-	return run;
+							   t));
+	t->conn_refs = order_run_idle_conn_refs(&t->run);
+	t->counts = &orders_counts[i];
+	t->taints = orders_taints();
+	return t;
 }
 
 static void every_order_ends_well(struct kunit *test)
 {
 	struct order_counts *n = (struct order_counts *)test->param_value;
-	struct orders_run *run = orders_begin(test, n - orders_counts);
+	struct orders_test *t = orders_begin(test, n - orders_counts);
 	unsigned int i, excluded = 0;
 	enum order_rule rule;
 
 	*n = (struct order_counts) {};
 	do {
 		n->generated++;
-		rule = order_rule(&run->order);
+		rule = order_rule(&t->order);
 		if (rule) {
 			n->excluded[rule]++;
 			continue;
 		}
-		orders_run_one(run);
+		orders_run_one(t);
 		n->run++;
 	} while (test->status != KUNIT_FAILURE &&
-		 order_next(&run->order, order_length));
+		 order_next(&t->order, order_length));
 
 	for (i = 0; i < ORDER_RULES; i++)
 		excluded += n->excluded[i];
@@ -243,42 +243,42 @@ static void orders_exit(void)
 #endif
 }
 
-static void ib_iser_orders_iwarp_exit(struct kunit_suite *suite)
+static void ib_iser_teardown_orders_iwarp_exit(struct kunit_suite *suite)
 {
 	orders_exit();
 	orders_report(suite, false);
 }
 
-static void ib_iser_orders_roce_exit(struct kunit_suite *suite)
+static void ib_iser_teardown_orders_roce_exit(struct kunit_suite *suite)
 {
 	orders_exit();
 	orders_report(suite, true);
 }
 
-static struct kunit_case ib_iser_orders_iwarp_cases[] = {
+static struct kunit_case ib_iser_teardown_orders_iwarp_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(every_order_ends_well, orders_gen_iwarp,
 			      { .speed = KUNIT_SPEED_VERY_SLOW }),
 	{}
 };
 
-static struct kunit_suite ib_iser_orders_iwarp_suite = {
-	.name = "ib_iser_orders_iwarp",
-	.test_cases = ib_iser_orders_iwarp_cases,
+static struct kunit_suite ib_iser_teardown_orders_iwarp_suite = {
+	.name = "ib_iser_teardown_orders_iwarp",
+	.test_cases = ib_iser_teardown_orders_iwarp_cases,
 	.suite_init = orders_init,
-	.suite_exit = ib_iser_orders_iwarp_exit,
+	.suite_exit = ib_iser_teardown_orders_iwarp_exit,
 };
 
-static struct kunit_case ib_iser_orders_roce_cases[] = {
+static struct kunit_case ib_iser_teardown_orders_roce_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(every_order_ends_well, orders_gen_roce,
 			      { .speed = KUNIT_SPEED_VERY_SLOW }),
 	{}
 };
 
-static struct kunit_suite ib_iser_orders_roce_suite = {
-	.name = "ib_iser_orders_roce",
-	.test_cases = ib_iser_orders_roce_cases,
+static struct kunit_suite ib_iser_teardown_orders_roce_suite = {
+	.name = "ib_iser_teardown_orders_roce",
+	.test_cases = ib_iser_teardown_orders_roce_cases,
 	.suite_init = orders_init,
-	.suite_exit = ib_iser_orders_roce_exit,
+	.suite_exit = ib_iser_teardown_orders_roce_exit,
 };
 
-kunit_test_suites(&ib_iser_orders_iwarp_suite, &ib_iser_orders_roce_suite);
+kunit_test_suites(&ib_iser_teardown_orders_iwarp_suite, &ib_iser_teardown_orders_roce_suite);

@@ -2,22 +2,22 @@
 /*
  * Ends of a connection that no enumeration makes: where somebody who should act
  * never does, or does so when all the others are long gone. The orders of what
- * does happen are in ib_iser_orders_kunit.c.
+ * does happen are in ib_iser_teardown_orders_kunit.c.
  */
 #include <linux/delay.h>
 #include <scsi/libiscsi.h>
 
 #include "order_run.h"
 
-static struct order_bench *teardown_bench(struct kunit *test,
+static struct order_run *teardown_run(struct kunit *test,
 					  enum order_state state,
 					  enum order_event event)
 {
-	struct order_bench *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
+	struct order_run *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, b);
-	bench_init(b, test, false);
-	bench_set_up(b, &(struct order) {
+	order_run_init(b, test, false);
+	order_run_set_up(b, &(struct order) {
 		.state = state,
 		.n = 1,
 		.event = { event },
@@ -25,16 +25,16 @@ static struct order_bench *teardown_bench(struct kunit *test,
 	return b;
 }
 
-static void teardown_expect_io(struct order_bench *b)
+static void teardown_expect_io(struct order_run *b)
 {
-	bench_login(b);
+	order_run_login(b);
 	cmd_expect_good(cmd_submit(b->s, &(struct cmd_spec) { .len = 4096 }));
 }
 
 /* closed | iscsid is dead: the class takes down, and gives the commands back */
 static void dead_iscsid_leaves_nothing(struct kunit *test)
 {
-	struct order_bench *b = teardown_bench(test, ORDER_BUSY,
+	struct order_run *b = teardown_run(test, ORDER_BUSY,
 					       EV_DISCONNECTED);
 
 	fake_cm_close(b->s->qp);
@@ -42,14 +42,14 @@ static void dead_iscsid_leaves_nothing(struct kunit *test)
 	bed_expect_nothing_left(b->bed);
 	KUNIT_EXPECT_NE(test, cmd_wait(b->cmd[0]), -ETIMEDOUT);
 	KUNIT_EXPECT_NE(test, cmd_wait(b->cmd[1]), -ETIMEDOUT);
-	bench_give_up(b);
+	order_run_give_up(b);
 	teardown_expect_io(b);
 }
 
 /* unplugged | iscsid is dead and the peer silent: the removal returns at once */
 static void removal_waits_for_nobody(struct kunit *test)
 {
-	struct order_bench *b = teardown_bench(test, ORDER_BUSY,
+	struct order_run *b = teardown_run(test, ORDER_BUSY,
 					       EV_REMOVAL);
 	unsigned long start = jiffies;
 
@@ -62,7 +62,7 @@ static void removal_waits_for_nobody(struct kunit *test)
 /* ep_disconnect | destroy_conn: the class does not insist on a stop */
 static void conn_is_destroyed_without_stop(struct kunit *test)
 {
-	struct order_bench *b = teardown_bench(test, ORDER_FULL,
+	struct order_run *b = teardown_run(test, ORDER_FULL,
 					       EV_EP_DISCONNECT);
 	struct session *s = b->s;
 
@@ -101,17 +101,17 @@ static void iscsi_conn_outlives_the_release(struct kunit *test)
 /* unplugged, and its memory freed | another device, a login, I/O | late put */
 static void late_put_outlives_device(struct kunit *test)
 {
-	struct order_bench *b = teardown_bench(test, ORDER_BUSY,
+	struct order_run *b = teardown_run(test, ORDER_BUSY,
 					       EV_LATE_PUT);
 
 	fake_hca_unplug(b->bed->hca);
-	bench_give_up(b);
+	order_run_give_up(b);
 	bed_settle();
 	bed_expect_nothing_left(b->bed);
 	bed_replug(b->bed);
 	teardown_expect_io(b);
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(b->cmd[0]));
-	bench_late_put(b);
+	order_run_late_put(b);
 	KUNIT_EXPECT_NE(test, cmd_wait(b->cmd[0]), -ETIMEDOUT);
 	cmd_expect_good(cmd_submit(b->s, &(struct cmd_spec) { .len = 4096 }));
 }
