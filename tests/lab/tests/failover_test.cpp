@@ -15,13 +15,26 @@ protected:
 	Failover() : LabTest(minutes(12)) {}
 };
 
+// Reads what the sessions remember, as a monitor may at any time.
+static constexpr const char *kReadOnAndOn = R"(touch /run/reading
+reads=0
+while [ -e /run/reading ]; do
+	cat /sys/kernel/debug/ib_iser/session* >/dev/null && reads=$((reads + 1))
+	sleep 0.05
+done
+echo $reads)";
+
 TEST_F(Failover, IoGoesOnWhenTheCableIsPulledAndBothPathsComeBack)
 {
 	if (!ours())
 		expect_complaints();
+	Job reader = initiator().start(kReadOnAndOn, minutes(12));
 	const FailoverReport report = fail_over(lab(), cable_at_initiator(), {}, kRounds, [](const std::string &text) {
 		std::cout << "lab: " << text << std::endl;
 	});
+
+	initiator().output("rm /run/reading");
+	const std::string reads = reader.wait().out;
 
 	RecordProperty("longest_gap_s", fmt::format("{:.2f}", report.longest_gap().count()));
 	std::cout << report.story();
@@ -33,6 +46,7 @@ TEST_F(Failover, IoGoesOnWhenTheCableIsPulledAndBothPathsComeBack)
 		EXPECT_TRUE(round.recovered);
 	}
 	EXPECT_TRUE(report.io_verified) << report.io_story;
+	EXPECT_GT(std::stoi(reads), 100);
 }
 
 } // namespace lab
