@@ -331,19 +331,36 @@ struct session *bed_logged_in(struct bed *bed,
 	return s;
 }
 
-/* What iscsid does after CONN_ERROR, up to full feature phase. */
-void session_recover(struct session *s)
+/* What iscsid does about a connection that has failed, in two steps: */
+void session_disconnect(struct session *s)
 {
-	struct kunit *test = s->bed->test;
-	struct iscsid *d = s->bed->iscsid;
-
-	iscsid_ep_disconnect(d, s->ep);
+	KUNIT_EXPECT_EQ(s->bed->test, 0,
+			iscsid_ep_disconnect(s->bed->iscsid, s->ep));
 	s->ep = 0;
 	s->qp = NULL;
-	KUNIT_ASSERT_EQ(test, 0, iscsid_stop_conn(d, s->sid, STOP_CONN_RECOVER));
+}
+
+void session_stop(struct session *s)
+{
+	KUNIT_EXPECT_EQ(s->bed->test, 0,
+			iscsid_stop_conn(s->bed->iscsid, s->sid,
+					 STOP_CONN_RECOVER));
+}
+
+/* A session that has no connection gets one. */
+void session_log_in_again(struct session *s)
+{
 	session_connect(s);
 	session_bind(s);
 	session_login(s);
+}
+
+/* All of it, up to full feature phase. */
+void session_recover(struct session *s)
+{
+	session_disconnect(s);
+	session_stop(s);
+	session_log_in_again(s);
 }
 
 /* The next message at the target, which must be of this kind; freed later. */

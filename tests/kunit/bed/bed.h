@@ -83,6 +83,10 @@ int session_try_connect(struct session *s);
 int session_try_bind(struct session *s);
 int session_try_login(struct session *s);
 int session_try_scan(struct session *s);
+/* the end of a connection, as iscsid makes it */
+void session_disconnect(struct session *s);
+void session_stop(struct session *s);
+void session_log_in_again(struct session *s);
 /* several of them */
 struct session *bed_logged_in(struct bed *bed,
 			      const struct iscsid_params *params);

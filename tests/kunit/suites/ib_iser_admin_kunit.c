@@ -74,8 +74,7 @@ static void port_that_comes_back_in_time_fails_nothing(struct kunit *test)
 	bed->hca->port_down = false;
 	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ACTIVE);
 	msleep(2000);
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 0);
+	bed_expect_conn_errors(bed, 0);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
 }
 
@@ -89,11 +88,9 @@ static void port_that_stays_down_fails_the_connection(struct kunit *test)
 	bed->hca->port_down = true;
 	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
 	msleep(500);
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 0);
+	bed_expect_conn_errors(bed, 0);
 	msleep(1000);
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 1);
+	bed_expect_conn_errors(bed, 1);
 }
 
 static const struct portal_case {
@@ -206,10 +203,8 @@ static void session_without_connection_has_no_address(struct kunit *test)
 	snprintf(path, sizeof(path), "class/iscsi_host/host%u/initiatorname",
 		 s->host_no);
 	KUNIT_EXPECT_EQ(test, admin_read(path, text, sizeof(text)), 0);
-	iscsid_ep_disconnect(bed->iscsid, s->ep);
-	s->ep = 0;
-	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
-						  STOP_CONN_RECOVER));
+	session_disconnect(s);
+	session_stop(s);
 	snprintf(path, sizeof(path), "class/iscsi_host/host%u/ipaddress", s->host_no);
 	KUNIT_EXPECT_NE(test, admin_read(path, text, sizeof(text)), 0);
 }
@@ -229,8 +224,7 @@ static void network_without_rdma_is_said(struct kunit *test)
 	if (!iscsid_ep_connect(bed->iscsid, &addr, &s->ep)) {
 		bed_settle();
 		KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), -ENODEV);
-		iscsid_ep_disconnect(bed->iscsid, s->ep);
-		s->ep = 0;
+		session_disconnect(s);
 	}
 	KUNIT_EXPECT_EQ(test, 1, admin_count_log(&iter, "no RDMA device leads"));
 	bed_settle();

@@ -116,8 +116,7 @@ static void endpoint_outlives_its_connection(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, page, "3260\n");
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP,
 			t->get_ep_param(ep, ISCSI_PARAM_TARGET_NAME, page));
-	KUNIT_EXPECT_EQ(test, iscsid_ep_disconnect(bed->iscsid, s->ep), 0);
-	s->ep = 0;
+	session_disconnect(s);
 	KUNIT_EXPECT_EQ(test, t->ep_poll(ep, 0), -ENOTCONN);
 	KUNIT_EXPECT_EQ(test, -ENOTCONN,
 			t->get_ep_param(ep, ISCSI_PARAM_CONN_PORT, page));
@@ -215,8 +214,7 @@ static void start_comes_too_early_or_too_late(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, ret == -ECONNRESET || ret == -ENOTCONN);
 	bed_settle();
 	KUNIT_EXPECT_EQ(test, iscsid_start_conn(d, failed->sid), -ENOTCONN);
-	iscsid_ep_disconnect(d, gone->ep);
-	gone->ep = 0;
+	session_disconnect(gone);
 	KUNIT_EXPECT_EQ(test, iscsid_start_conn(d, gone->sid), -ENOTCONN);
 	session_login(early);
 	session_scan(early);
@@ -237,14 +235,11 @@ static void login_comes_too_early_or_too_late(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, 0);
 	bed->target->hold_all = false;
 	session_bind(s);
-	iscsid_ep_disconnect(d, s->ep);
-	s->ep = 0;
+	session_disconnect(s);
 	KUNIT_EXPECT_LT(test, iscsid_login(d, s->sid, false), 0);
 	KUNIT_EXPECT_EQ(test, iscsid_login(d, s->sid, true), -ESHUTDOWN);
-	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(d, s->sid, STOP_CONN_RECOVER));
-	session_connect(s);
-	session_bind(s);
-	session_login(s);
+	session_stop(s);
+	session_log_in_again(s);
 	session_scan(s);
 	calls_expect_good_io(s);
 }
@@ -295,8 +290,7 @@ static void negotiated_values_do_not_change_later(struct kunit *test)
 	calls_expect_good_io(s);
 	/* for the next login they may be others */
 	iscsid_ep_disconnect(bed->iscsid, s->ep);
-	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
-						  STOP_CONN_RECOVER));
+	session_stop(s);
 	session_connect(s);
 	session_bind(s);
 	KUNIT_EXPECT_EQ(test, 0, iscsid_set_param(bed->iscsid, s->sid,

@@ -130,10 +130,8 @@ static void kept_response_ends_with_connection(struct kunit *test)
 	struct fake_pdu *pdu = control_text(s);
 
 	target_serve(s->bed->target, s->qp, pdu);
-	iscsid_ep_disconnect(s->bed->iscsid, s->ep);
-	s->ep = 0;
-	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(s->bed->iscsid, s->sid,
-						  STOP_CONN_RECOVER));
+	session_disconnect(s);
+	session_stop(s);
 	control_expect_pdus(s, 0, 0);
 	KUNIT_EXPECT_EQ(test, s->bed->hca->n_qp, 0);
 	KUNIT_EXPECT_EQ(test, s->bed->hca->dma->live, 0);

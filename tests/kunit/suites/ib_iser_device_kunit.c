@@ -12,20 +12,6 @@
 #include "bed.h"
 #include "fake_parts.h"
 
-static void device_disconnect(struct session *s)
-{
-	KUNIT_EXPECT_EQ(s->bed->test, 0,
-			iscsid_ep_disconnect(s->bed->iscsid, s->ep));
-	s->ep = 0;
-}
-
-static void device_stop(struct session *s)
-{
-	KUNIT_EXPECT_EQ(s->bed->test, 0,
-			iscsid_stop_conn(s->bed->iscsid, s->sid,
-					 STOP_CONN_RECOVER));
-}
-
 static unsigned int device_free_tasks(struct session *s)
 {
 	struct iscsi_session *session =
@@ -36,9 +22,7 @@ static unsigned int device_free_tasks(struct session *s)
 
 static void device_expect_relogin(struct session *s)
 {
-	session_connect(s);
-	session_bind(s);
-	session_login(s);
+	session_log_in_again(s);
 	if (!s->sdev)
 		session_scan(s);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 16384 }));
@@ -57,7 +41,7 @@ static void queue_pair_is_made_for_nobody(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, iscsid_ep_connect(bed->iscsid, &addr, &s->ep), 0);
 	bed_settle();
 	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), 0);
-	device_disconnect(s);
+	session_disconnect(s);
 	KUNIT_EXPECT_LE(test, jiffies - start, HZ / 2);
 	msleep(1500);
 	bed_expect_nothing_left(bed);
@@ -86,8 +70,8 @@ static void regions_are_made_for_nobody(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, iscsid_login(bed->iscsid, s->sid, false), 0);
 	msleep(2500);
-	device_disconnect(s);
-	device_stop(s);
+	session_disconnect(s);
+	session_stop(s);
 	bed_settle();
 	bed_expect_nothing_left(bed);
 	KUNIT_EXPECT_LE(test, jiffies - start, 4 * HZ);
@@ -105,8 +89,8 @@ static void failed_connection_gets_no_regions(struct kunit *test)
 	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
 	KUNIT_EXPECT_NE(test, iscsid_login(bed->iscsid, s->sid, true), 0);
 	KUNIT_EXPECT_LE(test, jiffies - start, 3 * HZ);
-	device_disconnect(s);
-	device_stop(s);
+	session_disconnect(s);
+	session_stop(s);
 	bed_settle();
 	bed_expect_nothing_left(bed);
 	bed->hca->slow_verb[FAKE_ALLOC_MR] = 0;
@@ -127,12 +111,12 @@ static void late_interrupt_completes_nothing(struct kunit *test)
 	pdu = bed_next_pdu(bed, qp, ISCSI_OP_SCSI_CMD);
 	bed->hca->hold_events = true;
 	target_serve(bed->target, qp, pdu);
-	device_disconnect(s);
+	session_disconnect(s);
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	bed->hca->hold_events = false;
 	fake_qp_kick(qp);
 	bed_settle();
-	device_stop(s);
+	session_stop(s);
 	bed->target->hold = false;
 	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
 	device_expect_relogin(s);
@@ -217,8 +201,8 @@ static void slow_flush_is_waited_for(struct kunit *test)
 	bed->hca->hold_completions = true;
 	bed->hca->slow_flush = true;
 	cmd = cmd_submit(s, &(struct cmd_spec) { .len = 4096 });
-	device_disconnect(s);
-	device_stop(s);
+	session_disconnect(s);
+	session_stop(s);
 	bed_settle();
 	bed_expect_nothing_left(bed);
 	bed->hca->hold_completions = false;
@@ -246,8 +230,8 @@ static void queue_pair_that_does_not_end_is_destroyed(struct kunit *test)
 	bed->hca->no_error_state = true;
 	bed->hca->allow_undrained = true;
 	admin_mark_log(&iter);
-	device_disconnect(s);
-	device_stop(s);
+	session_disconnect(s);
+	session_stop(s);
 	KUNIT_EXPECT_EQ(test, 1,
 			admin_count_log(&iter, "did not flush its queues"));
 	bed_settle();

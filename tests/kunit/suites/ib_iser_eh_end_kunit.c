@@ -44,23 +44,7 @@ static void eh_expect_relogin(struct session *s)
 {
 	s->bed->hca->hold_completions = false;
 	s->bed->target->hold = false;
-	session_connect(s);
-	session_bind(s);
-	session_login(s);
-}
-
-static void eh_disconnect(struct session *s)
-{
-	iscsid_ep_disconnect(s->bed->iscsid, s->ep);
-	s->ep = 0;
-	s->qp = NULL;
-}
-
-static void eh_stop(struct session *s)
-{
-	KUNIT_EXPECT_EQ(s->bed->test, 0,
-			iscsid_stop_conn(s->bed->iscsid, s->sid,
-					 STOP_CONN_RECOVER));
+	session_log_in_again(s);
 }
 
 /*
@@ -80,10 +64,10 @@ static void abort_waits_beyond_the_connection(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1,
 			s->bed->target->n_tmfs[ISCSI_TM_FUNC_ABORT_TASK]);
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
-	eh_disconnect(s);
+	session_disconnect(s);
 	bed_settle();
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
-	eh_stop(s);
+	session_stop(s);
 	bed_settle();
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	KUNIT_EXPECT_EQ(test, s->bed->hca->dma->live, 0);
@@ -109,8 +93,8 @@ static void abort_gives_up_without_a_connection(struct kunit *test)
 	cmd = eh_submit(s, false, &pdu);
 	task = eh_hold_task(cmd);
 	msleep(3000);
-	eh_disconnect(s);
-	eh_stop(s);
+	session_disconnect(s);
+	session_stop(s);
 	msleep(6000);
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	iscsi_put_task(task);
@@ -134,7 +118,7 @@ static void session_ends_under_an_abort(struct kunit *test)
 	cmd = eh_submit(s, false, &pdu);
 	msleep(3000);
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
-	eh_disconnect(s);
+	session_disconnect(s);
 	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(d, s->sid, STOP_CONN_TERM));
 	KUNIT_EXPECT_EQ(test, iscsid_destroy_conn(d, s->sid), 0);
 	s->has_conn = false;

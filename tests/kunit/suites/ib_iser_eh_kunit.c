@@ -33,13 +33,6 @@ static void eh_expect_over(struct kunit *test, struct session *s,
 					true), -EKEYREVOKED);
 }
 
-static void eh_expect_conn_errors(struct kunit *test, struct session *s,
-				  unsigned int n)
-{
-	iscsid_take_events(s->bed->iscsid);
-	KUNIT_EXPECT_EQ(test, s->bed->iscsid->n_conn_errors, n);
-}
-
 /* timeout | ABORT TASK, which succeeds */
 static void aborted_command_leaves_no_key(struct kunit *test)
 {
@@ -51,7 +44,7 @@ static void aborted_command_leaves_no_key(struct kunit *test)
 	eh_submit(s, &cmd, &pdu, 1);
 	eh_expect_over(test, s, cmd, pdu);
 	KUNIT_EXPECT_EQ(test, bed->target->n_tmfs[ISCSI_TM_FUNC_ABORT_TASK], 1);
-	eh_expect_conn_errors(test, s, 0);
+	bed_expect_conn_errors(s->bed, 0);
 	bed->target->hold = false;
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
 }
@@ -70,7 +63,7 @@ static void lun_reset_covers_all_commands(struct kunit *test)
 	eh_expect_over(test, s, cmd[1], pdu[1]);
 	KUNIT_EXPECT_EQ(test, 1,
 			bed->target->n_tmfs[ISCSI_TM_FUNC_LOGICAL_UNIT_RESET]);
-	eh_expect_conn_errors(test, s, 0);
+	bed_expect_conn_errors(s->bed, 0);
 	bed->target->hold = false;
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
 }
@@ -88,7 +81,7 @@ static void target_reset_covers_all_commands(struct kunit *test)
 	eh_submit(s, cmd, pdu, 2);
 	eh_expect_over(test, s, cmd[0], pdu[0]);
 	eh_expect_over(test, s, cmd[1], pdu[1]);
-	eh_expect_conn_errors(test, s, 0);
+	bed_expect_conn_errors(s->bed, 0);
 	bed->target->hold = false;
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
 }
@@ -109,7 +102,7 @@ static void abort_waits_for_completions(struct kunit *test)
 	bed->hca->hold_completions = false;
 	fake_qp_complete_all(s->qp);
 	eh_expect_over(test, s, cmd, pdu);
-	eh_expect_conn_errors(test, s, 0);
+	bed_expect_conn_errors(s->bed, 0);
 }
 
 /* timeout | ABORT TASK succeeds | the SEND never completes: 5 s are enough */
@@ -153,7 +146,7 @@ static void abort_ends_with_connection(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	fake_qp_set_state(s->qp, IB_QPS_ERR);
 	bed_settle();
-	eh_expect_conn_errors(test, s, 1);
+	bed_expect_conn_errors(s->bed, 1);
 	bed->target->hold_all = false;
 	bed->target->hold = false;
 	session_recover(s);
@@ -177,7 +170,7 @@ static void response_overtakes_abort(struct kunit *test)
 	target_serve(bed->target, s->qp, pdu);
 	target_serve(bed->target, s->qp, tmf);
 	eh_expect_over(test, s, cmd, pdu);
-	eh_expect_conn_errors(test, s, 0);
+	bed_expect_conn_errors(s->bed, 0);
 }
 
 static struct kunit_case ib_iser_eh_cases[] = {

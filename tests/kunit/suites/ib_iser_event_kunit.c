@@ -149,22 +149,18 @@ static void grace_is_for_connections_that_are_up(struct kunit *test)
 	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
 		.recovery_tmo = 60 });
 
-	iscsid_ep_disconnect(bed->iscsid, s->ep);
-	s->ep = 0;
+	session_disconnect(s);
 	bed->hca->port_down = true;
 	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
 	msleep(2000);
 	bed_expect_conn_errors(bed, 0);
-	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
-						  STOP_CONN_RECOVER));
+	session_stop(s);
 	bed_settle();
 	KUNIT_EXPECT_EQ(test, bed->hca->n_qp, 0);
 	bed->hca->port_down = false;
 	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ACTIVE);
 	bed_settle();
-	session_connect(s);
-	session_bind(s);
-	session_login(s);
+	session_log_in_again(s);
 	event_expect_good_io(s);
 }
 
@@ -185,8 +181,7 @@ static void grace_ends_a_connect(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), 0);
 	msleep(1500);
 	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), -ENETDOWN);
-	iscsid_ep_disconnect(bed->iscsid, s->ep);
-	s->ep = 0;
+	session_disconnect(s);
 	bed_settle();
 	bed_expect_nothing_left(bed);
 }
@@ -225,8 +220,7 @@ static void unfit_device_goes_away(struct kunit *test)
 	fake_hca_unplug(bed->hca);
 	KUNIT_EXPECT_LE(test, jiffies - start, HZ);
 	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), -EOPNOTSUPP);
-	KUNIT_EXPECT_EQ(test, iscsid_ep_disconnect(bed->iscsid, s->ep), 0);
-	s->ep = 0;
+	session_disconnect(s);
 }
 
 static struct kunit_case ib_iser_event_cases[] = {

@@ -103,8 +103,7 @@ static void io_path_retries(struct kunit *test)
 	cmd = cmd_submit(s, &spec);
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	cmd_expect_good(cmd);
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 0);
+	bed_expect_conn_errors(bed, 0);
 }
 
 /* Fails the next mapping of data by describing less than there is. */
@@ -155,9 +154,7 @@ static void post_that_fails_part_way_fails_connection(struct kunit *test)
 	/* SCSI has not got it back as one that could not be sent. */
 	KUNIT_EXPECT_EQ(test, 0,
 			atomic_read(&scsi_target(s->sdev)->target_blocked));
-	bed_settle();
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 1);
+	bed_expect_conn_errors(bed, 1);
 	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
 	session_recover(s);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
@@ -176,9 +173,7 @@ static void local_inv_that_cannot_be_posted_fails_connection(struct kunit *test)
 	pdu = bed_next_pdu(bed, s->qp, ISCSI_OP_SCSI_CMD);
 	bed->hca->fail_send_wr = 1;
 	target_respond_status(bed->target, s->qp, pdu, 0, 0, NULL, 0);
-	bed_settle();
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 1);
+	bed_expect_conn_errors(bed, 1);
 	KUNIT_EXPECT_NE(test, cmd_wait(cmd), -ETIMEDOUT);
 }
 

@@ -39,9 +39,7 @@ static void host_expect_unreferenced(struct bed *bed, struct device *hca)
 
 static void host_log_in_again(struct session *s)
 {
-	session_connect(s);
-	session_bind(s);
-	session_login(s);
+	session_log_in_again(s);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 16384 }));
 }
 
@@ -75,10 +73,8 @@ static void host_leaves_an_unplugged_hca(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, host_parent(s), &platform_bus);
 	KUNIT_EXPECT_PTR_NE(test, s->shost->dma_dev, hca);
 	KUNIT_EXPECT_EQ(test, 0, admin_count_log(&log, "host"));
-	iscsid_ep_disconnect(bed->iscsid, s->ep);
-	s->ep = 0;
-	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
-						  STOP_CONN_RECOVER));
+	session_disconnect(s);
+	session_stop(s);
 	KUNIT_EXPECT_EQ(test, cmd_wait(cmd), DID_TRANSPORT_DISRUPTED << 16);
 	host_log_in_again(s);
 	KUNIT_EXPECT_PTR_EQ(test, host_parent(s), &platform_bus);

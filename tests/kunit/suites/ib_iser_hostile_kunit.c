@@ -196,9 +196,7 @@ static void connection_fails_once_session_goes_on(struct kunit *test)
 	pdu2 = bed_next_pdu(bed, s->qp, ISCSI_OP_SCSI_CMD);
 	fake_qp_deliver(s->qp, hostile_message(test, c, pdu1), c->len,
 			hostile_key(c, pdu1, pdu2));
-	bed_settle();
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, !c->harmless);
+	bed_expect_conn_errors(bed, !c->harmless);
 	KUNIT_EXPECT_EQ(test, cmd_is_done(cmd1), !c->harmless);
 	KUNIT_EXPECT_EQ(test, cmd_is_done(cmd2), !c->harmless);
 	if (c->says)
@@ -250,9 +248,7 @@ static void second_response_fails_connection(struct kunit *test)
 	target_place_read(bed->target, s->qp, pdu);
 	target_respond(bed->target, s->qp, pdu);
 	target_respond_status(bed->target, s->qp, pdu, 0, 0, NULL, 0);
-	bed_settle();
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 1);
+	bed_expect_conn_errors(bed, 1);
 	KUNIT_EXPECT_TRUE(test, cmd_is_done(cmd));
 }
 

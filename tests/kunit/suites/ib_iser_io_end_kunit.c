@@ -150,9 +150,7 @@ static void failed_connection_gives_command_back(struct kunit *test)
 	struct test_cmd *cmd = order_send(s, false, &pdu);
 
 	KUNIT_EXPECT_TRUE(test, fake_qp_complete(s->qp, IB_WC_RETRY_EXC_ERR));
-	bed_settle();
-	iscsid_take_events(s->bed->iscsid);
-	KUNIT_EXPECT_EQ(test, s->bed->iscsid->n_conn_errors, 1);
+	bed_expect_conn_errors(s->bed, 1);
 	KUNIT_EXPECT_NE(test, cmd_wait(cmd), 0);
 }
 
@@ -171,8 +169,7 @@ static void failed_local_inv_fails_connection(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	bed_settle();
 	KUNIT_EXPECT_TRUE(test, cmd_is_done(cmd));
-	iscsid_take_events(s->bed->iscsid);
-	KUNIT_EXPECT_EQ(test, s->bed->iscsid->n_conn_errors, 1);
+	bed_expect_conn_errors(s->bed, 1);
 }
 
 /* The session goes on after iscsid has reconnected. */

@@ -61,8 +61,7 @@ static void load_run_dry(struct kunit *test, struct session *s,
 	}
 	for (i = 0; i < n; i++)
 		cmd_expect_good(cmd[i]);
-	iscsid_take_events(s->bed->iscsid);
-	KUNIT_EXPECT_EQ(test, s->bed->iscsid->n_conn_errors, 0);
+	bed_expect_conn_errors(s->bed, 0);
 }
 
 static const struct load_case {

@@ -111,8 +111,7 @@ static void loss_while_connecting_fails_it(struct kunit *test)
 	c->lose(list_first_entry(&bed->hca->qps, struct fake_qp, node));
 	bed_settle();
 	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), c->poll);
-	iscsid_ep_disconnect(bed->iscsid, s->ep);
-	s->ep = 0;
+	session_disconnect(s);
 	bed_settle();
 	bed_expect_nothing_left(bed);
 	bed->hca->hold_connects = false;
@@ -128,12 +127,10 @@ static void loss_after_disconnect_is_silent(struct kunit *test)
 	struct session *s = loss_session(bed, &cmd);
 	struct fake_qp *qp = s->qp;
 
-	iscsid_ep_disconnect(bed->iscsid, s->ep);
-	s->ep = 0;
+	session_disconnect(s);
 	c->lose(qp);
 	bed_expect_conn_errors(bed, 0);
-	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
-						  STOP_CONN_RECOVER));
+	session_stop(s);
 	bed_settle();
 	bed_expect_nothing_left(bed);
 }
@@ -273,8 +270,7 @@ static void removal_set_up(struct bed *bed, enum removal_state state)
 		fake_cm_disconnect(s->qp);
 	bed->hca->hold_close = state == REMOVAL_SILENT;
 	if (state == REMOVAL_DISCONNECTED || state == REMOVAL_SILENT) {
-		iscsid_ep_disconnect(bed->iscsid, s->ep);
-		s->ep = 0;
+		session_disconnect(s);
 	}
 	bed_settle();
 }

@@ -55,8 +55,7 @@ static void io_path_retries(struct kunit *test)
 	cmd = pi_start(s, c->write);
 	KUNIT_EXPECT_FALSE(test, pi_is_done(cmd));
 	pi_expect_good(cmd);
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 0);
+	bed_expect_conn_errors(bed, 0);
 }
 
 /* A session as far as it gets, with two commands if it gets there. */
@@ -174,9 +173,7 @@ static void failed_registration_costs_a_retry(struct kunit *test)
 	if (!c->fail_send_wr)
 		KUNIT_EXPECT_TRUE(test, fake_qp_complete(s->qp,
 							 IB_WC_MW_BIND_ERR));
-	bed_settle();
-	iscsid_take_events(bed->iscsid);
-	KUNIT_EXPECT_EQ(test, bed->iscsid->n_conn_errors, 1);
+	bed_expect_conn_errors(bed, 1);
 	bed->target->hold = false;
 	bed->hca->hold_completions = false;
 	session_recover(s);
@@ -196,10 +193,8 @@ static void device_removal_ends_protected_commands(struct kunit *test)
 	fake_hca_unplug(bed->hca);
 	KUNIT_EXPECT_EQ(test, bed->hca->n_mr, 0);
 	KUNIT_EXPECT_EQ(test, bed->hca->dma->live, 0);
-	iscsid_ep_disconnect(bed->iscsid, s->ep);
-	s->ep = 0;
-	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
-						  STOP_CONN_RECOVER));
+	session_disconnect(s);
+	session_stop(s);
 	for (i = 0; i < ARRAY_SIZE(cmd); i++) {
 		KUNIT_EXPECT_TRUE(test, pi_wait(cmd[i]));
 		KUNIT_EXPECT_NE(test, cmd[i]->status, BLK_STS_OK);

@@ -174,17 +174,14 @@ static void session_refuses_a_device_without(struct kunit *test)
 	struct bed *other = bed_create(test, NULL);
 	struct session *t = bed_session(other, NULL);
 
-	iscsid_ep_disconnect(bed->iscsid, s->ep);
-	s->ep = 0;
+	session_disconnect(s);
 	KUNIT_ASSERT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
 						  STOP_CONN_RECOVER));
 	session_connect(t);
 	KUNIT_EXPECT_EQ(test, iscsid_bind_conn(bed->iscsid, s->sid, t->ep),
 			-EINVAL);
 	session_close(t);
-	session_connect(s);
-	session_bind(s);
-	session_login(s);
+	session_log_in_again(s);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
 }
 

@@ -38,9 +38,7 @@ static struct session *roce_connecting(struct bed *bed)
 
 static void roce_disconnect(struct session *s)
 {
-	iscsid_ep_disconnect(s->bed->iscsid, s->ep);
-	s->ep = 0;
-	s->qp = NULL;
+	session_disconnect(s);
 }
 
 static void roce_expect_good_io(struct session *s)
@@ -270,8 +268,7 @@ static void both_ends_disconnect_at_once(struct kunit *test)
 	qp->cm_state = FAKE_CM_UP;
 	fake_cm_disconnect(qp);
 	bed_settle();
-	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
-						  STOP_CONN_RECOVER));
+	session_stop(s);
 	fake_qp_put(qp);
 	bed_settle();
 	bed_expect_nothing_left(bed);
@@ -289,15 +286,12 @@ static void silent_peer_costs_nothing(struct kunit *test)
 
 	bed->hca->hold_close = true;
 	roce_disconnect(s);
-	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
-						  STOP_CONN_RECOVER));
+	session_stop(s);
 	bed_settle();
 	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_DREQ_ATTR_ID), 1);
 	bed_expect_nothing_left(bed);
 	KUNIT_EXPECT_LE(test, jiffies - start, HZ);
-	session_connect(s);
-	session_bind(s);
-	session_login(s);
+	session_log_in_again(s);
 	roce_expect_good_io(s);
 }
 
@@ -315,8 +309,7 @@ static void slow_iscsid_hears_nothing_of_the_cm(struct kunit *test)
 	msleep(100000);
 	bed_expect_conn_errors(bed, 0);
 	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_DREQ_ATTR_ID), 16);
-	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
-						  STOP_CONN_RECOVER));
+	session_stop(s);
 	bed_settle();
 	bed_expect_nothing_left(bed);
 }
@@ -345,13 +338,10 @@ static void timewait_ends_before_stop(struct kunit *test)
 	msleep(5000);
 	KUNIT_EXPECT_EQ(test, roce_sent(bed, CM_DREQ_ATTR_ID), 1);
 	bed_expect_conn_errors(bed, 0);
-	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
-						  STOP_CONN_RECOVER));
+	session_stop(s);
 	bed_settle();
 	bed_expect_nothing_left(bed);
-	session_connect(s);
-	session_bind(s);
-	session_login(s);
+	session_log_in_again(s);
 	roce_expect_good_io(s);
 }
 

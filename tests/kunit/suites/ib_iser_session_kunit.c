@@ -118,20 +118,13 @@ static void key_works_on_its_connection_only(struct kunit *test)
 
 static void session_lose(struct session *s)
 {
-	struct iscsid *d = s->bed->iscsid;
-
-	KUNIT_EXPECT_EQ(s->bed->test, iscsid_ep_disconnect(d, s->ep), 0);
-	s->ep = 0;
-	s->qp = NULL;
-	KUNIT_EXPECT_EQ(s->bed->test, 0,
-			iscsid_stop_conn(d, s->sid, STOP_CONN_RECOVER));
+	session_disconnect(s);
+	session_stop(s);
 }
 
 static void session_come_back(struct session *s)
 {
-	session_connect(s);
-	session_bind(s);
-	session_login(s);
+	session_log_in_again(s);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
 }
 

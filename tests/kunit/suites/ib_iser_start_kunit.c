@@ -167,8 +167,7 @@ static void session_moves_to_a_device_that_fits(struct kunit *test)
 	bed = bed_create(test, &c->from);
 	s = bed_logged_in(bed, &(struct iscsid_params) { .recovery_tmo = 60 });
 	fake_hca_unplug(bed->hca);
-	iscsid_ep_disconnect(bed->iscsid, s->ep);
-	s->ep = 0;
+	session_disconnect(s);
 	KUNIT_ASSERT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
 						  STOP_CONN_RECOVER));
 	bed->hca->cfg = c->to;

@@ -85,8 +85,7 @@ static void iscsi_conn_outlives_the_release(struct kunit *test)
 	struct device *dev = get_device(&session->leadconn->cls_conn->dev);
 
 	bed->hca->slow_release = 1000;
-	KUNIT_EXPECT_EQ(test, iscsid_ep_disconnect(bed->iscsid, s->ep), 0);
-	s->ep = 0;
+	session_disconnect(s);
 	KUNIT_EXPECT_EQ(test, 0, iscsid_stop_conn(bed->iscsid, s->sid,
 						  STOP_CONN_TERM));
 	KUNIT_EXPECT_EQ(test, iscsid_destroy_conn(bed->iscsid, s->sid), 0);
