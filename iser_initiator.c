@@ -314,9 +314,6 @@ int iser_xmit_task(struct iscsi_task *task)
 		iser_prepare_slot(io);
 		owned = iser_prepare_control(io);
 	}
-	if (unlikely(owned < 0)) {
-		iser_mem_unmap(io);
-		return owned;
-	}
-	return iser_io_post(io, owned);
+	/* What has been mapped is unmapped with the task, which libiscsi frees. */
+	return likely(owned >= 0) ? iser_io_post(io, owned) : owned;
 }

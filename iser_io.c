@@ -448,7 +448,6 @@ int iser_io_post(struct iser_io *io, int owned)
 	conn->sq_posted -= wrs;
 	conn->dataouts_posted -= dataouts;
 	iscsi_put_task(task);
-	iser_mem_unmap(io);
 	return err;
 }
 

@@ -293,7 +293,7 @@ int iser_mem_map_text(struct iser_io *io, void *text, u32 len)
  * iser_mem_unmap - unmap what the slot's task has mapped, if anything
  * @io: slot that the HCA does not own
  *
- * Context: session->back_lock held, or frwd_lock in a failing xmit_task.
+ * Context: session->back_lock held.
  */
 void iser_mem_unmap(struct iser_io *io)
 {

@@ -339,6 +339,30 @@ static void rejected_answer_is_sent_again(struct kunit *test)
 	bed_expect_conn_errors(s->bed, 0);
 }
 
+/* More of the target's pings than libiscsi has tasks: each is answered. */
+static void pings_are_answered_on_and_on(struct kunit *test)
+{
+	struct session *s = control_session(test);
+	struct iscsi_nopin ping = {
+		.opcode = ISCSI_OP_NOOP_IN,
+		.flags = ISCSI_FLAG_CMD_FINAL,
+		.itt = RESERVED_ITT,
+	};
+	struct fake_pdu *pdu;
+	u32 i;
+
+	s->bed->target->hold_all = true;
+	for (i = 0; i < 2 * s->cmds_max; i++) {
+		ping.ttt = cpu_to_be32(i);
+		KUNIT_EXPECT_EQ(test, 0, target_send(s->bed->target, s->qp, &ping,
+						     NULL, 0, 0));
+		bed_settle();
+		pdu = bed_next_pdu(s->bed, s->qp, ISCSI_OP_NOOP_OUT);
+		KUNIT_EXPECT_EQ(test, be32_to_cpu(pdu_hdr(pdu)->ttt), i);
+	}
+	bed_expect_conn_errors(s->bed, 0);
+}
+
 /* The target hangs up: worth a line in the log, but for after a logout. */
 static void target_may_hang_up_after_a_logout(struct kunit *test)
 {
@@ -410,6 +434,7 @@ static struct kunit_case ib_iser_control_cases[] = {
 	KUNIT_CASE(pings_find_room_where_commands_do_not),
 	KUNIT_CASE(rejected_ping_ends_once),
 	KUNIT_CASE(rejected_answer_is_sent_again),
+	KUNIT_CASE(pings_are_answered_on_and_on),
 	KUNIT_CASE(target_may_hang_up_after_a_logout),
 	KUNIT_CASE(discovery_session_asks_for_targets),
 	KUNIT_CASE(nothing_is_sent_on_a_dead_connection),

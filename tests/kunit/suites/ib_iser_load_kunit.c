@@ -3,6 +3,8 @@
  * Many commands: slots, keys and the entries of the queues are used over and
  * over, and when they run out, commands wait, and none is lost or fails.
  */
+#include <linux/delay.h>
+
 #include "bed.h"
 
 #define LOAD_CMDS	64
@@ -199,6 +201,54 @@ static void long_command_is_not_starved(struct kunit *test)
 	cmd_expect_good(written);
 }
 
+struct lun_removal {
+	struct work_struct	work;
+	struct scsi_device	*sdev;
+};
+
+static void load_remove_lun(struct work_struct *work)
+{
+	struct lun_removal *removal = container_of(work, struct lun_removal, work);
+
+	scsi_remove_device(removal->sdev);
+}
+
+/*
+ * A write that takes the whole queue waits for room, and its LUN goes with it: what
+ * was left free for it is the others'.
+ */
+static void long_command_that_goes_keeps_no_room(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
+		.max_qp_wr = 128 });
+	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
+		.no_immediate = true, .no_initial_r2t = true, .max_xmit = 512,
+		.first_burst = 108 * 512 });
+	static const struct cmd_spec read = { .len = 4096, .other_lun = true };
+	static const struct cmd_spec write = { .len = 108 * 512, .write = true };
+	struct lun_removal removal = { .sdev = s->sdev };
+	struct test_cmd *first, *written;
+
+	INIT_WORK_ONSTACK(&removal.work, load_remove_lun);
+	session_scan_other(s);
+	bed->target->hold = true;
+	first = cmd_submit(s, &read);
+	bed_settle();
+	written = cmd_submit(s, &write);
+	bed_settle();
+	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, 1);
+	/* SCSI tries it again when another command has ended, and it is gone by then. */
+	schedule_work(&removal.work);
+	msleep(100);
+	bed->target->hold = false;
+	load_serve(s, 1);
+	cmd_expect_good(first);
+	KUNIT_EXPECT_EQ(test, cmd_wait(written), DID_NO_CONNECT << 16);
+	flush_work(&removal.work);
+	destroy_work_on_stack(&removal.work);
+	cmd_expect_good(cmd_submit(s, &read));
+}
+
 static struct kunit_case ib_iser_load_cases[] = {
 	KUNIT_CASE(slots_are_used_again),
 	KUNIT_CASE(answers_come_in_reverse),
@@ -206,6 +256,7 @@ static struct kunit_case ib_iser_load_cases[] = {
 	KUNIT_CASE(failed_posts_take_no_room),
 	KUNIT_CASE(closed_window_is_waited_for),
 	KUNIT_CASE(long_command_is_not_starved),
+	KUNIT_CASE(long_command_that_goes_keeps_no_room),
 	{}
 };
 
