@@ -9,10 +9,6 @@ LAB := tests/lab/build
 REPORTS := $(LAB)/reports
 MODULE ?= ours
 SUITE ?= trixie
-# What make lab-slow runs, and the gate has no time for.
-SLOW := Bounds.*:PathEvents.*:GraceOfTwoSeconds.*:Bond.*:Vlan.*:IscsidKilled.*
-SLOW := $(SLOW):TimedOut.ConnectionsDie*:Unusual.*:HotPlug.*
-
 .PHONY: all install clean lab demo check static lab-check lab-slow kunit coverage sanitize bench failover storm
 
 # The module for the running kernel, or for the one in KDIR.
@@ -56,13 +52,13 @@ static: lab
 lab-check: lab
 	@mkdir -p $(REPORTS)
 	@rm -rf $(LAB)/run/tests
-	$(LAB)/lab_tests --suite $(SUITE) --module $(MODULE) --gtest_filter='-$(SLOW)' \
+	$(LAB)/lab_tests --suite $(SUITE) --module $(MODULE) \
 		--gtest_output=json:$(REPORTS)/lab.json 2>&1 | tee $(REPORTS)/lab.log
 
 lab-slow: lab
 	@mkdir -p $(REPORTS)
 	@rm -rf $(LAB)/run/tests
-	$(LAB)/lab_tests --suite $(SUITE) --module $(MODULE) --gtest_filter='$(SLOW)' 2>&1 | \
+	$(LAB)/lab_slow_tests --suite $(SUITE) --module $(MODULE) 2>&1 | \
 		tee $(REPORTS)/lab-slow.log
 
 # A fake HCA under the real kernel, in User-mode Linux.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // What can be said about the module without running it, by the tools of the kernel it is for.
 #include <iostream>
+#include <regex>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -94,6 +95,28 @@ TEST(Static, SparseHasNothingToSay)
 	ASSERT_TRUE(build.result.ok()) << build.result.story();
 	EXPECT_NE(lines_with(build.result.out, "CHECK "), "") << "sparse did not run";
 	EXPECT_EQ(lines_with(build.result.out, "warning:") + lines_with(build.result.out, "error:"), "");
+}
+
+// Where the lab works around others' software, it names the heading that says why.
+TEST(Static, EachUpstreamHeadingThatIsNamedIsThere)
+{
+	const std::string text = read_file(checkout() / "tests/lab/UPSTREAM.md");
+	const std::regex comment_break("\n\\s*(//|#) ?"), named("(?:UPSTREAM\\.md, |tolerate\\()\"([^\"]+)\"");
+	unsigned count = 0;
+
+	for (const auto &entry : fs::recursive_directory_iterator(checkout() / "tests/lab")) {
+		if (entry.path().string().find("/build/") != std::string::npos ||
+		    (entry.path().extension() != ".cpp" && entry.path().extension() != ".h"))
+			continue;
+		const std::string code = std::regex_replace(read_file(entry.path()), comment_break, " ");
+
+		for (std::sregex_iterator name(code.begin(), code.end(), named), end; name != end; ++name) {
+			EXPECT_NE(text.find("\n### " + (*name)[1].str() + "\n"), text.npos)
+				<< entry.path() << ": " << (*name)[1].str();
+			count++;
+		}
+	}
+	EXPECT_GT(count, 10u);
 }
 
 // The newest that CHANGELOG.md has is the module's, and what DKMS takes for it.

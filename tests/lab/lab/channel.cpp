@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "lab/error.h"
+#include "lab/undo.h"
 #include "lab/unix_socket.h"
 
 namespace lab {
@@ -180,12 +181,10 @@ Job::~Job()
 {
 	if (!state_ || !running())
 		return;
-	try {
+	undo([this] {
 		kill();
 		wait();
-	} catch (const std::exception &) {
-		// A lost machine has lost its commands too.
-	}
+	});
 }
 
 CommandResult Job::wait()

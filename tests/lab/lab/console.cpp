@@ -21,33 +21,35 @@ std::string ConsoleWatch::text() const
 	return all.size() > start_ ? all.substr(start_) : "";
 }
 
-// Warnings of 6.12's own that say nothing of the module: NOTES.md proves each.
+// Warnings of 6.12's own that say nothing of the module.
 struct KnownWarning {
+	const char *heading; // UPSTREAM.md's, which proves it
 	const char *line;
 	std::vector<const char *> trace;
 };
 
-static bool known(const std::vector<std::string> &lines, std::size_t at)
+static const KnownWarning *known(const std::vector<std::string> &lines, std::size_t at)
 {
 	static const KnownWarning warnings[] = {
-		// the transport class flushes the PM workqueue from one of WQ_MEM_RECLAIM
-		{"check_flush_dependency", {"pm_runtime_remove", "__iscsi_unbind_session"}},
-		// LIO frees a Logout whose response was not acknowledged
-		{"iscsit_release_cmd", {"ib_cq_poll_work"}},
+		{"check_flush_dependency at a logout",
+		 "check_flush_dependency",
+		 {"pm_runtime_remove", "__iscsi_unbind_session"}},
+		{"LIO warns at a Logout whose response failed", "iscsit_release_cmd", {"ib_cq_poll_work"}},
 	};
 	std::string trace;
 
 	for (std::size_t i = at; i < lines.size() && i < at + 60; i++)
 		trace += lines[i];
-	return std::ranges::any_of(warnings, [&](const KnownWarning &warning) {
-		return lines[at].find(warning.line) != std::string::npos &&
-		       std::ranges::all_of(warning.trace, [&](const char *function) {
+	const auto warning = std::ranges::find_if(warnings, [&](const KnownWarning &candidate) {
+		return lines[at].find(candidate.line) != std::string::npos &&
+		       std::ranges::all_of(candidate.trace, [&](const char *function) {
 			       return trace.find(function) != std::string::npos;
 		       });
 	});
+	return warning == std::end(warnings) ? nullptr : warning;
 }
 
-std::vector<std::string> ConsoleWatch::complaints() const
+ConsoleWatch::Findings ConsoleWatch::findings() const
 {
 	static const std::regex pattern(
 		"WARNING:|BUG:|Oops|KASAN|KCSAN|UBSAN|kernel BUG at|Kernel panic|general protection fault|"
@@ -55,13 +57,18 @@ std::vector<std::string> ConsoleWatch::complaints() const
 		"refcount_t:|blocked for more than|DEBUG_LOCKS_WARN_ON|list_(add|del) corruption|"
 		"non-static key|locking correctness validator|ODEBUG:|suspected memory leaks");
 	std::istringstream stream(text());
-	std::vector<std::string> lines, found;
+	std::vector<std::string> lines;
+	Findings found;
 
 	for (std::string line; std::getline(stream, line);)
 		lines.push_back(line);
 	for (std::size_t i = 0; i < lines.size(); i++) {
-		if (std::regex_search(lines[i], pattern) && !known(lines, i))
-			found.push_back(lines[i]);
+		if (!std::regex_search(lines[i], pattern))
+			continue;
+		if (const KnownWarning *warning = known(lines, i))
+			found.tolerated.push_back(warning->heading);
+		else
+			found.complaints.push_back(lines[i]);
 	}
 	return found;
 }

@@ -16,9 +16,17 @@ public:
 	std::string text() const;
 	// The lines of it that no test may cause: WARN, BUG, Oops, lockdep, KASAN, kmemleak,
 	// hung tasks.
-	std::vector<std::string> complaints() const;
+	std::vector<std::string> complaints() const { return findings().complaints; }
+	// What is like them and is others' doing: its headings in UPSTREAM.md.
+	std::vector<std::string> tolerated() const { return findings().tolerated; }
 
 private:
+	struct Findings {
+		std::vector<std::string> complaints, tolerated;
+	};
+
+	Findings findings() const;
+
 	std::filesystem::path log_;
 	std::uintmax_t start_;
 };

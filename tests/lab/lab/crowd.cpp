@@ -11,6 +11,7 @@
 #include "lab/eventually.h"
 #include "lab/initiator.h"
 #include "lab/target.h"
+#include "lab/undo.h"
 
 namespace lab {
 
@@ -71,11 +72,9 @@ private:
 	}
 	void log_out() noexcept
 	{
-		try {
+		undo([this] {
 			initiator_.run("iscsiadm -m node -U all; iscsiadm -m node -o delete", minutes(5));
-		} catch (const Error &) {
-			// A lost machine has no sessions.
-		}
+		});
 	}
 
 	Vm &initiator_;

@@ -63,7 +63,7 @@ static Detection pull(Lab &lab, ModuleTrace &trace)
 	return detection;
 }
 
-std::vector<Detection> detect_silence(Lab &lab, int ack_timeout, unsigned rounds,
+std::vector<Detection> detect_repeatedly(Lab &lab, int ack_timeout, unsigned rounds,
 				      const Progress &progress)
 {
 	std::vector<Detection> detections;

@@ -16,7 +16,7 @@ struct Detection {
 };
 
 // A session on path A without pings, under I/O, whose cable is pulled at the target; our module only.
-std::vector<Detection> detect_silence(Lab &lab, int ack_timeout, unsigned rounds,
+std::vector<Detection> detect_repeatedly(Lab &lab, int ack_timeout, unsigned rounds,
 				      const Progress &progress);
 
 } // namespace lab

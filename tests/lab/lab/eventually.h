@@ -3,22 +3,12 @@
 
 #include <chrono>
 #include <functional>
-#include <thread>
 
 namespace lab {
 
-// Asks until the answer is yes or the time is over; says which.
-inline bool eventually(const std::function<bool()> &condition, std::chrono::milliseconds patience,
-		       std::chrono::milliseconds pause = std::chrono::milliseconds(200))
-{
-	const auto deadline = std::chrono::steady_clock::now() + patience;
-
-	while (!condition()) {
-		if (std::chrono::steady_clock::now() > deadline)
-			return false;
-		std::this_thread::sleep_for(pause);
-	}
-	return true;
-}
+// Asks until the answer is yes or the time is over; returns which. When it is over, what the last
+// command of the condition has said is printed.
+bool eventually(const std::function<bool()> &condition, std::chrono::milliseconds patience,
+		std::chrono::milliseconds pause = std::chrono::milliseconds(200));
 
 } // namespace lab

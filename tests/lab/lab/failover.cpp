@@ -6,6 +6,7 @@
 #include "lab/error.h"
 #include "lab/eventually.h"
 #include "lab/target.h"
+#include "lab/undo.h"
 
 namespace lab {
 
@@ -63,11 +64,7 @@ AckTimeout::AckTimeout(Lab &lab, int value) : lab_(lab)
 
 AckTimeout::~AckTimeout()
 {
-	try {
-		set(-1);
-	} catch (const Error &) {
-		// A lost machine is booted anew.
-	}
+	undo([this] { set(-1); });
 }
 
 void AckTimeout::set(int value)

@@ -7,6 +7,7 @@
 
 #include "lab/error.h"
 #include "lab/initiator.h"
+#include "lab/undo.h"
 
 namespace lab {
 
@@ -24,11 +25,7 @@ Faulty::Faulty(Lab &lab, const Fault &fault, Path path) : lab_(lab), fault_(faul
 
 void Faulty::end() noexcept
 {
-	try {
-		fault_.end(lab_, path_);
-	} catch (const Error &) {
-		// A lost machine is booted anew, with its cables.
-	}
+	undo([this] { fault_.end(lab_, path_); });
 }
 
 static void set_cable(Vm &vm, Path path, bool plugged)

@@ -6,6 +6,7 @@
 
 #include "lab/error.h"
 #include "lab/eventually.h"
+#include "lab/undo.h"
 
 namespace lab {
 
@@ -56,12 +57,10 @@ Login::Login(Login &&other) noexcept
 
 Login::~Login()
 {
-	try {
+	undo([this] {
 		if (initiator_)
 			initiator_->run(log_out_script(target_, portal_), seconds(120));
-	} catch (const Error &) {
-		// A lost machine has no sessions.
-	}
+	});
 }
 
 CommandResult Login::attempt(Vm &initiator, const std::string &target, const std::string &portal,
@@ -176,7 +175,7 @@ bool Multipath::rules_recovery()
 
 Multipath::~Multipath()
 {
-	try {
+	undo([this] {
 		initiator_.run("multipathd disablequeueing map " + wwid_ + "; multipathd shutdown");
 		eventually([&] { return !initiator_.run("pgrep -x multipathd").ok(); }, seconds(20));
 		// udev, who has just seen the last writer close it, may still read the map.
@@ -184,9 +183,7 @@ Multipath::~Multipath()
 
 		eventually([&] { return initiator_.run(flush).ok(); }, seconds(30));
 		initiator_.run("multipath -w " + wwid_);
-	} catch (const Error &) {
-		// A lost machine is booted anew.
-	}
+	});
 }
 
 unsigned Multipath::active_paths()
@@ -201,11 +198,13 @@ unsigned Multipath::active_paths()
 	return count;
 }
 
-void Multipath::add_orphans()
+bool Multipath::add_orphans()
 {
-	initiator_.output("multipathd show paths raw format '%d %t' | while read -r disk state; do\n"
+	const std::string added = initiator_.output("multipathd show paths raw format '%d %t' | while read -r disk state; do\n"
 			  "test \"$state\" = undef && grep -qx running /sys/block/$disk/device/state &&\n"
 			  "multipathd add path $disk; done; :");
+
+	return !added.empty();
 }
 
 } // namespace lab

@@ -56,8 +56,9 @@ public:
 
 	std::string device() const { return "/dev/mapper/" + wwid_; }
 	unsigned active_paths();
-	// What multipathd has given up although the disk is usable (NOTES.md).
-	void add_orphans();
+	// What multipathd has given up although the disk is usable; returns whether there was any
+	// (UPSTREAM.md, "multipathd orphans a new disk for good").
+	bool add_orphans();
 
 private:
 	bool rules_recovery();

@@ -67,7 +67,8 @@ ip link set eth{0} mtu 9000 up
 ip addr add 10.0.{1}.{2}/24 dev eth{0}
 ip addr add fd00:{1}::{2}/64 dev eth{0} nodad
 tc qdisc add dev eth{0} clsact
-# Without a carrier a packet gets lost, as on a wire, instead of failing: NOTES.md
+# Without a carrier a packet gets lost, as on a wire, instead of failing: UPSTREAM.md,
+# "A pulled cable kills the GSI queue pair"
 tc filter add dev eth{0} egress protocol all prio 1 u32 match mark 0 0xffffffff \
 	action skbedit mark 77 pipe action mirred egress mirror dev eth{0} pipe action trap
 rdma link add rxe{0} type rxe netdev eth{0})",

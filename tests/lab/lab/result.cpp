@@ -5,6 +5,13 @@
 
 namespace lab {
 
+std::optional<CommandResult> &last_command()
+{
+	static thread_local std::optional<CommandResult> last;
+
+	return last;
+}
+
 std::string trimmed(const std::string &text)
 {
 	const auto first = text.find_first_not_of(" \t\r\n");

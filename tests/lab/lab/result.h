@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <ostream>
 #include <string>
 
@@ -24,6 +25,10 @@ struct CommandResult {
 	// Throws the story if the command failed.
 	const CommandResult &checked() const;
 };
+
+// What a command of this thread's has come to last, for those who wait for something and are asked what
+// they have seen.
+std::optional<CommandResult> &last_command();
 
 void PrintTo(const CommandResult &result, std::ostream *os);
 

@@ -13,6 +13,8 @@
 #include "lab/initiator.h"
 #include "lab/kernel_checks.h"
 #include "lab/target.h"
+#include "lab/undo.h"
+#include "lab/upstream.h"
 
 namespace lab {
 
@@ -38,7 +40,8 @@ overrides {
 )";
 
 // A first login that fails is given up and begun anew here: iscsid's own repetitions are in vain when
-// the transport class has cleaned up in between (NOTES.md).
+// the transport class has cleaned up in between (UPSTREAM.md, "LIO closes before a refusal has been
+// sent").
 static Settings node_settings()
 {
 	Settings settings = tuned().node;
@@ -59,13 +62,10 @@ public:
 
 	~ModuleOptions()
 	{
-		try {
+		undo([this] {
 			lab_.initiator().run("rm -f /etc/modprobe.d/storm.conf");
 			reload();
-		} catch (const Error &) {
-			// A lost machine is booted anew; sessions that hold the module are found by whoever
-			// called.
-		}
+		});
 	}
 
 private:
@@ -90,12 +90,10 @@ public:
 
 	~Storm()
 	{
-		try {
+		undo([this] {
 			mend();
 			initiator_.run("multipathd disablequeueing maps");
-		} catch (const Error &) {
-			// A lost machine is booted anew.
-		}
+		});
 	}
 
 	// What fails does so while the machines are as they were.
@@ -295,7 +293,8 @@ private:
 		const auto both_paths = [&] {
 			if (multipath_.active_paths() == 2)
 				return both_disks_answer();
-			multipath_.add_orphans();
+			if (multipath_.add_orphans())
+				tolerate("multipathd orphans a new disk for good");
 			return false;
 		};
 

@@ -5,6 +5,7 @@
 
 #include "lab/error.h"
 #include "lab/lab.h"
+#include "lab/undo.h"
 
 namespace lab {
 
@@ -194,13 +195,6 @@ void enable_crowd_target(Vm &target, unsigned number, bool enabled)
 }
 
 // A machine that is lost takes its configuration with it.
-static void run_if_alive(Vm &target, const std::string &script)
-{
-	try {
-		target.run(script);
-	} catch (const Error &) {
-	}
-}
 
 ExtraLun::ExtraLun(Vm &target, unsigned lun)
 	: target_(target), directory_(fmt::format("{}/lun/lun_{}", tpg(kPlainTarget), lun))
@@ -213,7 +207,7 @@ ExtraLun::ExtraLun(Vm &target, unsigned lun)
 
 ExtraLun::~ExtraLun()
 {
-	run_if_alive(target_, fmt::format("rm {0}/disk; rmdir {0}", directory_));
+	undo([this] { target_.run(fmt::format("rm {0}/disk; rmdir {0}", directory_)); });
 }
 
 ExtraPortal::ExtraPortal(Vm &target, const std::string &portal)
@@ -228,7 +222,7 @@ ExtraPortal::ExtraPortal(Vm &target, const std::string &portal)
 
 ExtraPortal::~ExtraPortal()
 {
-	run_if_alive(target_, "rmdir " + directory_);
+	undo([this] { target_.run("rmdir " + directory_); });
 }
 
 void set_up_wide_target(Vm &target, unsigned luns)
@@ -271,13 +265,11 @@ $admin --op bind -Q iqn.1993-08.org.debian:01:lab)",
 
 TgtInsteadOfLio::~TgtInsteadOfLio()
 {
-	try {
+	undo([this] {
 		// tgtd does not listen to anything milder.
 		target_.run("pkill -9 -x tgtd; rm -f /dev/shm/tgt.img; sleep 1\n" +
 			    lio_portals(true));
-	} catch (const Error &) {
-		// A lost machine is booted anew.
-	}
+	});
 }
 
 LioParameters::LioParameters(Vm &target, const std::map<std::string, std::string> &parameters)
@@ -296,11 +288,7 @@ LioParameters::LioParameters(Vm &target, const std::map<std::string, std::string
 
 LioParameters::~LioParameters()
 {
-	try {
-		target_.run(restore_);
-	} catch (const Error &) {
-		// A lost machine is booted anew.
-	}
+	undo([this] { target_.run(restore_); });
 }
 
 HeldDisk::HeldDisk(Vm &target) : target_(target)
@@ -317,11 +305,7 @@ void HeldDisk::release()
 
 HeldDisk::~HeldDisk()
 {
-	try {
-		release();
-	} catch (const Error &) {
-		// A lost machine is booted anew.
-	}
+	undo([this] { release(); });
 }
 
 } // namespace lab

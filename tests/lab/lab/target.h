@@ -68,7 +68,8 @@ inline const std::string kWideTarget = "iqn.2003-01.org.linux-iscsi.lab:wide";
 void set_up_wide_target(Vm &target, unsigned luns);
 
 // While it lives, tgt serves port 3260 over iSER instead of LIO, whose sessions must be gone. (tgt
-// binds every address of that port, and its `port` option is refused: see NOTES.md.)
+// binds every address of that port, and its `port` option is refused: UPSTREAM.md, "tgt listens on
+// every address".)
 class TgtInsteadOfLio {
 public:
 	explicit TgtInsteadOfLio(Vm &target);

@@ -16,7 +16,8 @@ ModuleTrace::ModuleTrace(Lab &lab) : lab_(lab)
 {
 	if (lab.module() != ModuleKind::ours)
 		return;
-	// Without record-cmd no event of the scheduler's is patched in as well (NOTES.md).
+	// Without record-cmd no event of the scheduler's is patched in as well (UPSTREAM.md, "Code that is
+	// changed while it runs").
 	lab.initiator().output(
 		fmt::format("cd /sys/kernel/tracing && echo 0 >options/record-cmd && echo mono >trace_clock\n"
 			    "for e in {}; do echo 1 >events/iser/iser_$e/enable || exit; done",

@@ -27,7 +27,8 @@ struct Teardowns {
 };
 
 // Enables the events, which is to be done before there is a session, and leaves them so: text that is
-// changed while another CPU runs it can crash a guest (NOTES.md), and the events cost nothing.
+// changed while another CPU runs it can crash a guest (UPSTREAM.md, "Code that is
+// changed while it runs"), and the events cost nothing.
 class ModuleTrace {
 public:
 	explicit ModuleTrace(Lab &lab);

@@ -10,12 +10,14 @@ using nlohmann::json;
 
 static constexpr std::chrono::seconds kBootTime{180};
 
-// A kernel that patches itself while it boots does so on one CPU (NOTES.md); guest/init adds the others.
+// A kernel that patches itself while it boots does so on one CPU (UPSTREAM.md, "Code that is
+// changed while it runs"); guest/init adds the others.
 static const char *const kCommandLine =
 	"console=ttyS0 loglevel=7 panic=0 net.ifnames=0 mitigations=off cryptomgr.notests "
 	"tsc=reliable no_timer_check maxcpus=1 noreplace-smp";
 
-// Without cmpxchg16b, after which QEMU 7.2 may give a guest impossible flags (NOTES.md).
+// Without cmpxchg16b, after which QEMU 7.2 may give a guest impossible flags (UPSTREAM.md, "Impossible
+// flags after cmpxchg16b").
 static const char *const kCpu = "max,-cx16";
 
 static std::vector<std::string> qemu_arguments(const VmConfig &config, const Image &image,
@@ -121,7 +123,7 @@ Qmp &Vm::qmp()
 
 CommandResult Vm::run(const std::string &command, std::chrono::milliseconds timeout)
 {
-	return start(command, timeout).wait();
+	return *(last_command() = start(command, timeout).wait());
 }
 
 std::string Vm::output(const std::string &command, std::chrono::milliseconds timeout)

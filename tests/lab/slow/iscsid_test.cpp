@@ -86,7 +86,8 @@ protected:
 	}
 
 	// A first login that fails is begun anew here: iscsid's own repetitions are in vain when the
-	// transport class has cleaned up in between (NOTES.md).
+	// transport class has cleaned up in between (UPSTREAM.md, "LIO closes before a refusal has been
+	// sent").
 	void make_node()
 	{
 		initiator().output(node("-o new") + " && " +
@@ -143,7 +144,8 @@ TEST_F(IscsidKilled, DuringLogins)
 	}
 	initiator().output(node("-o delete"));
 	expect_no_queue_pair(queue_pairs);
-	// One without a target's name can be ended by nobody but a boot, whatever the transport (NOTES.md).
+	// One without a target's name can be ended by nobody but a boot, whatever the transport (UPSTREAM.md,
+	// "A killed iscsid leaves a session without a target").
 	if (const unsigned orphans = session_count(initiator())) {
 		std::cout << fmt::format("lab: {} sessions are nobody's\n", orphans);
 		EXPECT_THAT(lab().remove_module(), FailsSaying("in use"));

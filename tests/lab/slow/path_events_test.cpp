@@ -135,7 +135,8 @@ TEST_F(PathEvents, CableIsPulledHere)
 	expect_recovery();
 }
 
-// rdma_rxe's GSI queue pair does not survive that (NOTES.md): the device is made anew.
+// rdma_rxe's GSI queue pair does not survive that (UPSTREAM.md, "A pulled cable kills the GSI queue
+// pair"): the device is made anew.
 TEST_F(PathEvents, InterfaceIsSetDown)
 {
 	initiator().output("echo 1 >/proc/sys/net/ipv6/conf/eth0/keep_addr_on_down");

@@ -87,7 +87,8 @@ TEST_F(Unusual, LunsComeAndGoUnderIo)
 	EXPECT_EQ(login.sessions().size(), 1u);
 }
 
-// To LIO all sessions of a machine with one target are one nexus (NOTES.md): the other has another target.
+// To LIO all sessions of a machine with one target are one nexus (UPSTREAM.md, "LIO takes all sessions
+// of a machine for one nexus"): the other has another target.
 TEST_F(Unusual, ReservationIsPreemptedUnderIo)
 {
 	set_up_crowd(target(), 1);

@@ -62,6 +62,8 @@ void LabTest::SetUp()
 
 void LabTest::look_for_complaints(ConsoleWatch &console, const std::string &name)
 {
+	for (const std::string &heading : console.tolerated())
+		tolerate(heading);
 	for (const std::string &line : console.complaints()) {
 		if (complaints_expected_)
 			std::cout << name << " console: " << line << "\n";
@@ -111,6 +113,10 @@ void LabTest::TearDown()
 		look_for_complaints(*initiator_console_, "initiator");
 		look_for_complaints(*target_console_, "target");
 	}
+	const std::string tolerated = take_tolerated();
+
+	if (!tolerated.empty())
+		RecordProperty("tolerated", tolerated);
 	if (HasFailure())
 		print_consoles();
 	// A kernel that has complained may not be trusted with the next test.

@@ -20,6 +20,8 @@
 #include "lab/lab.h"
 #include "lab/resources.h"
 #include "lab/target.h"
+#include "lab/undo.h"
+#include "lab/upstream.h"
 #include "lab/watchdog.h"
 
 namespace lab {
@@ -72,7 +74,10 @@ private:
 class FrozenMachine {
 public:
 	explicit FrozenMachine(Vm &vm) : vm_(vm) { vm.freeze(); }
-	~FrozenMachine() { vm_.thaw(); }
+	~FrozenMachine()
+	{
+		undo([this] { vm_.thaw(); });
+	}
 
 private:
 	Vm &vm_;

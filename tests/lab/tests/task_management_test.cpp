@@ -31,10 +31,10 @@ TEST_P(Reset, UnderLoadCostsNoData)
 		std::this_thread::sleep_for(std::chrono::milliseconds(500));
 		if (reset())
 			continue;
-		// LIO answers a command after the reset that has ended it (NOTES.md): the connection fails,
-		// and with it this reset, or the next one.
+		// The connection fails, and with it this reset, or the next one.
 		EXPECT_THAT(console->text(),
 			    HasSubstr("a response invalidated an rkey that is not its command's"));
+		tolerate("LIO answers a command after its reset");
 		EXPECT_TRUE(eventually(reset, seconds(30), seconds(1)));
 		console.emplace(initiator().console());
 	}
@@ -60,15 +60,6 @@ protected:
 		return initiator().start("dd if=" + disk + " of=/dev/null bs=4k count=4 iflag=direct");
 	}
 
-	bool io_goes_on(const std::string &disk)
-	{
-		const std::string count = "awk '{print $1 + $5}' /sys/block/" + disk.substr(5) + "/stat";
-		const std::string before = initiator().output(count);
-
-		std::this_thread::sleep_for(seconds(1));
-		return initiator().output(count) != before;
-	}
-
 	std::optional<HeldDisk> held_;
 };
 
@@ -86,7 +77,8 @@ TEST_F(TimedOut, CommandIsAbortedAndRepeated)
 	EXPECT_THAT(verify_disk(initiator(), login.disk(), 4, "4M"), Succeeded());
 }
 
-// Not with a held disk: LIO never finishes closing a connection with an aborted command (NOTES.md).
+// Not with a held disk: LIO never finishes closing a connection with an aborted command (UPSTREAM.md,
+// "LIO waits for ever for an aborted command").
 TEST_F(TimedOut, AbortsEndInARecoveredSessionWhenTheTargetIsSilent)
 {
 	// Neither pings nor long patience: the SCSI error handler is what notices.
@@ -114,39 +106,6 @@ TEST_F(TimedOut, AbortsEndInARecoveredSessionWhenTheTargetIsSilent)
 	}();
 	EXPECT_THAT(read.wait(), Succeeded());
 	EXPECT_THAT(verify_disk(initiator(), disk, 4, "4M"), Succeeded());
-}
-
-// The error handler keeps commands of a connection that dies while it waits for the answer to its
-// abort, and lets go of them when the next one is up.
-TEST_F(TimedOut, ConnectionsDieUnderLoadWhileAbortsAreOut)
-{
-	Login login(initiator(), kPlainTarget, portal(Path::A),
-		    {{"node.conn[0].timeo.noop_out_interval", "0"},
-		     {"node.conn[0].timeo.noop_out_timeout", "0"}});
-	const std::string disk = login.disk();
-	VerifiedPasses io(initiator(), disk, 16, minutes(5));
-
-	initiator().output("echo 2 >/sys/block/" + disk.substr(5) + "/device/timeout");
-	await_io(initiator(), disk);
-	for (int i = 1; i <= 4; i++) {
-		SCOPED_TRACE(testing::Message() << "death " << i);
-		// Each death may have cost several, one for each command.
-		const std::uint64_t before = login.statistics()["tmfcmd_pdus"];
-		{
-			const FrozenMachine frozen(target());
-
-			EXPECT_TRUE(eventually([&] { return login.statistics()["tmfcmd_pdus"] > before; },
-					       seconds(60), std::chrono::milliseconds(100)))
-				<< "no abort was sent";
-			initiator().set_cable(0, false);
-			std::this_thread::sleep_for(std::chrono::milliseconds(500 * i));
-		}
-		initiator().set_cable(0, true);
-		EXPECT_TRUE(eventually([&] { return !login.sessions().empty() && io_goes_on(disk); }, seconds(60),
-				       seconds(1)))
-			<< "I/O does not go on";
-	}
-	io.finish();
 }
 
 } // namespace lab

@@ -44,7 +44,8 @@ static std::vector<Case> make_cases()
 	return {
 		one_path("initiator-tuned", for_ten_seconds(cable_at_initiator()), tuned(), seconds(0.5)),
 		one_path("target-tuned", for_ten_seconds(cable_at_target()), tuned(), seconds(1)),
-		// A restarted iscsid reconnects each session, the one that works as well (NOTES.md).
+		// A restarted iscsid reconnects each session, the one that works as well (UPSTREAM.md, "A restarted
+		// iscsid reconnects every session").
 		one_path("no-iscsid-tuned", for_ten_seconds(cable_at_target_without_iscsid()), tuned(),
 			 {Bound::Kind::seconds_at_fault, 1}),
 		one_path("initiator-defaults", cable_at_initiator(), {}, seconds(6)),

@@ -13,7 +13,7 @@
 #include "tools/bench.h"
 #include "tools/comparison.h"
 #include "tools/demo.h"
-#include "tools/silence.h"
+#include "tools/detection.h"
 #include "tools/storm.h"
 
 namespace {
@@ -130,13 +130,13 @@ int run_failover(const Options &options)
 				 say);
 }
 
-int run_silence(const Options &options)
+int run_detection(const Options &options)
 {
-	Lab lab({LAB_RUN_DIR "/ack-timeout", options.suite, Process::Lifetime::owned, say});
+	Lab lab({LAB_RUN_DIR "/detection", options.suite, Process::Lifetime::owned, say});
 
 	lab.set_up_targets();
 	lab.insert(ModuleKind::ours);
-	return measure_silence(lab, options.rounds, say);
+	return measure_detection(lab, options.rounds, say);
 }
 
 int run_storm(const Options &options)
@@ -211,9 +211,9 @@ int main(int argc, char **argv)
 	command->add_option("--case", options.cases, "these only; else all that have no result yet");
 	command->callback([&] { status = run_failover(options); });
 
-	command = app.add_subcommand("ack-timeout", "how long a silent peer goes unnoticed, by ack_timeout");
+	command = app.add_subcommand("detection", "how long a silent peer goes unnoticed, by ack_timeout");
 	command->add_option("--rounds", options.rounds, "of each value")->check(CLI::PositiveNumber);
-	command->callback([&] { status = run_silence(options); });
+	command->callback([&] { status = run_detection(options); });
 
 	command = app.add_subcommand("storm", "every fault over and over; goes on where it was interrupted");
 	command->add_option("--suite", options.suite, kSuites);

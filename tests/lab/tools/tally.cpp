@@ -54,6 +54,9 @@ Tally from_gtest(const std::string &path)
 			const std::string name = fmt::format("{}.{}", suite.at("name").get<std::string>(),
 							     test.at("name").get<std::string>());
 
+			if (test.contains("tolerated"))
+				fmt::print("tolerated in {}: {}\n", name,
+					   test.at("tolerated").get<std::string>());
 			if (test.at("status") != "RUN" || test.value("result", "") == "SKIPPED") {
 				tally.skipped += test.value("result", "") == "SKIPPED";
 			} else if (test.contains("failures")) {

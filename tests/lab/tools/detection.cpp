@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-#include "tools/silence.h"
+#include "tools/detection.h"
 
 #include <algorithm>
 #include <cmath>
@@ -58,13 +58,13 @@ static std::string measured(const std::vector<Detection> &detections)
 			   *std::ranges::max_element(times), text);
 }
 
-int measure_silence(Lab &lab, unsigned rounds, const Progress &progress)
+int measure_detection(Lab &lab, unsigned rounds, const Progress &progress)
 {
 	std::string text = "| `ack_timeout` | by the specification | measured | found by |\n|---|---|---|---|\n";
 	int status = 0;
 
 	for (int value : kValues) {
-		const std::vector<Detection> detections = detect_silence(lab, value, rounds, progress);
+		const std::vector<Detection> detections = detect_repeatedly(lab, value, rounds, progress);
 
 		text += fmt::format("| {} | {} {}\n", value, promised(value), measured(detections));
 		if (!kept(value, detections)) {

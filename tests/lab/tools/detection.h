@@ -7,6 +7,6 @@ namespace lab {
 
 // What `ack_timeout` gives, measured: prints a Markdown table. Returns the exit status: zero if each
 // time was as the specification has it.
-int measure_silence(Lab &lab, unsigned rounds, const Progress &progress);
+int measure_detection(Lab &lab, unsigned rounds, const Progress &progress);
 
 } // namespace lab
