@@ -211,6 +211,7 @@ struct iser_rx {
 	struct iser_conn	*conn;
 	struct iser_pdu_hdr	*buf;
 	u8			*overflow;
+	struct iser_io		*io;		/* C: slot that the PDU names, or NULL */
 	u32			data_offset;	/* C: of the PDU being handled or held */
 	u32			data_len;	/* C */
 };
@@ -310,7 +311,6 @@ struct iser_conn {
 	u32			num_dataouts;	/* I: a power of two, or 0 */
 	u32			dataouts_posted; /* F */
 	bool			misfit_logged;	/* F: see iser_log_misfit() */
-	const struct ib_send_wr	*bad_wr;	/* F: of the last post */
 	struct iser_hdr_pages	*hdrs;		/* I: of ios */
 	struct iser_hdr_pages	*dataout_hdrs;	/* I */
 
@@ -470,6 +470,7 @@ int iser_xmit_task(struct iscsi_task *task);
 int iser_alloc_pdu(struct iscsi_task *task, u8 opcode);
 void iser_cleanup_task(struct iscsi_task *task);
 void iser_io_init(struct iser_io *io);
+void iser_io_is_control(struct iser_io *io);
 int iser_io_register(struct iser_io *io, int access);
 int iser_io_post(struct iser_io *io, int owned);
 const char *iser_io_answered(struct iser_io *io, struct iscsi_scsi_rsp *rsp,

@@ -46,11 +46,14 @@ static void iser_prepare_slot(struct iser_io *io)
 {
 	memset(&io->hdr->iser, 0, sizeof(io->hdr->iser));
 	io->hdr->iser.flags = ISCSI_CTRL;
-	io->dataouts = 0;
-	io->send_wr.next = NULL;
 	io->send_wr.num_sge = 1;
-	io->send_wr.wr_cqe = &io->send_cqe;
-	io->send_wr.send_flags = IB_SEND_SIGNALED;
+	if (unlikely(io->dataouts)) {
+		/* The last command's were chained to it. */
+		io->dataouts = 0;
+		io->send_wr.next = NULL;
+		io->send_wr.wr_cqe = &io->send_cqe;
+		io->send_wr.send_flags = IB_SEND_SIGNALED;
+	}
 }
 
 /*
@@ -69,6 +72,7 @@ static int iser_prepare_control(struct iser_io *io)
 	io->sq_wrs = 1;
 	io->length = 0;
 	io->no_response = io->hdr->bhs.itt == RESERVED_ITT;
+	iser_io_is_control(io);
 	if (task->data_count) {
 		err = iser_mem_map_text(io, task->data, task->data_count);
 		if (err)

@@ -223,14 +223,14 @@ void iser_io_invalidate(struct iser_io *io)
 static void iser_io_count_read(struct iser_io *io, struct iscsi_scsi_rsp *rsp)
 {
 	struct iser_conn *conn = io->conn;
-	u32 residual = 0;
+	u32 moved = io->length;
 
 	if (io->dir != DMA_FROM_DEVICE)
 		return;
 	if (rsp->flags & ISCSI_FLAG_CMD_UNDERFLOW)
-		residual = min(be32_to_cpu(rsp->residual_count), io->length);
-	conn->stats->read_bytes += io->length - residual;
-	conn->iscsi_conn->rxdata_octets += io->length - residual;
+		moved -= min(be32_to_cpu(rsp->residual_count), moved);
+	conn->stats->read_bytes += moved;
+	conn->iscsi_conn->rxdata_octets += moved;
 }
 
 /**
@@ -289,6 +289,7 @@ static void iser_io_control_done(struct ib_cq *cq, struct ib_wc *wc)
 
 	if (unlikely(wc->status != IB_WC_SUCCESS))
 		iser_conn_wc_failed(io->conn, wc, ISER_WR_SEND, io->hdr->bhs.itt);
+	io->send_cqe.done = iser_io_send_done;
 	iser_io_end(io, ISER_IO_SEND);
 	/* Nobody else frees a task that gets no answer. */
 	if (no_response)
@@ -324,48 +325,48 @@ static void iser_io_inv_done(struct ib_cq *cq, struct ib_wc *wc)
  */
 void iser_io_init(struct iser_io *io)
 {
+	io->send_cqe.done = iser_io_send_done;
 	io->early_cqe.done = iser_io_early_done;
 	io->inv_cqe.done = iser_io_inv_done;
 	io->reg_wr.wr.wr_cqe = &io->early_cqe;
 	io->reg_wr.wr.next = &io->send_wr;
 	io->send_wr.opcode = IB_WR_SEND;
 	io->send_wr.sg_list = io->sge;
+	io->send_wr.wr_cqe = &io->send_cqe;
+	io->send_wr.send_flags = IB_SEND_SIGNALED;
 }
 
-/* What a PDU that has been sent adds to the counters. */
-struct iser_sent {
-	u8	opcode;
-	u32	written;	/* bytes of a write command, 0 for all else */
-	u32	immediate;
-	u32	unsolicited;
-};
-
-static struct iser_sent iser_io_sent(struct iser_io *io)
+/**
+ * iser_io_is_control - the slot's PDU has no SCSI data
+ * @io: slot that the HCA does not own
+ *
+ * What its SEND leads to is more than with a command, for which it does no harm.
+ *
+ * Context: xmit_task, frwd_lock held.
+ */
+void iser_io_is_control(struct iser_io *io)
 {
-	struct iscsi_task *task = io->task;
-	struct iser_sent sent = {
-		.opcode = io->hdr->bhs.opcode & ISCSI_OPCODE_MASK,
-	};
-
-	if (io->length && io->dir == DMA_TO_DEVICE) {
-		sent.written = io->length;
-		sent.immediate = task->imm_count;
-		sent.unsolicited = task->unsol_r2t.data_length;
-	}
-	return sent;
+	io->send_cqe.done = iser_io_control_done;
 }
 
-static void iser_io_count_sent(struct iser_conn *conn, const struct iser_sent *sent)
+/* What a PDU that is sent adds to the counters, or, @sign being -1, takes back. */
+static __always_inline void iser_io_count_sent(struct iser_io *io, int owned, int sign)
 {
+	struct iser_conn *conn = io->conn;
 	struct iser_stats *stats = conn->stats;
+	s64 immediate, unsolicited;
 
-	stats->pdus_sent[sent->opcode]++;
-	if (!sent->written)
+	stats->pdus_sent[io->hdr->bhs.opcode & ISCSI_OPCODE_MASK] += sign;
+	if (owned & ISER_IO_RKEY)
+		stats->registrations += sign;
+	if (!io->length || io->dir != DMA_TO_DEVICE)
 		return;
-	stats->immediate_bytes += sent->immediate;
-	stats->unsolicited_bytes += sent->unsolicited;
-	stats->solicited_bytes += sent->written - sent->immediate - sent->unsolicited;
-	conn->iscsi_conn->txdata_octets += sent->written;
+	immediate = io->task->imm_count;
+	unsolicited = io->task->unsol_r2t.data_length;
+	stats->immediate_bytes += sign * immediate;
+	stats->unsolicited_bytes += sign * unsolicited;
+	stats->solicited_bytes += sign * ((s64)io->length - immediate - unsolicited);
+	conn->iscsi_conn->txdata_octets += sign * (s64)io->length;
 }
 
 /*
@@ -408,33 +409,27 @@ static void iser_io_leave_to_flush(struct iser_io *io)
 int iser_io_post(struct iser_io *io, int owned)
 {
 	struct ib_send_wr *first = owned & ISER_IO_RKEY ? &io->reg_wr.wr : &io->send_wr;
+	const struct ib_send_wr *bad_wr = NULL;
 	struct iscsi_task *task = io->task;
 	struct iser_conn *conn = io->conn;
-	struct iser_sent sent = iser_io_sent(io);
-	u32 dataouts = io->dataouts;
-	u32 wrs = io->sq_wrs;
 	int err;
 
 	ib_dma_sync_single_for_device(conn->ibdev, io->sge[0].addr,
 				      sizeof(*io->hdr), DMA_TO_DEVICE);
 	trace_iser_io_send(io);
 	iscsi_get_task(task);
-	conn->sq_posted += wrs;
-	conn->dataouts_posted += dataouts;
-	conn->bad_wr = NULL;
-	io->send_cqe.done = task->sc ? iser_io_send_done : iser_io_control_done;
+	conn->sq_posted += io->sq_wrs;
+	conn->dataouts_posted += io->dataouts;
+	iser_io_count_sent(io, owned, 1);
 	iser_latency_start(io);
 	atomic_set(&io->hca, owned);
 	/* A response has its request's opcode and this bit (RFC 7143, 11.2.1.2). */
-	smp_store_release(&io->awaits, sent.opcode | 0x20);
+	smp_store_release(&io->awaits, (io->hdr->bhs.opcode & ISCSI_OPCODE_MASK) | 0x20);
 	/* From here on the slot may be anybody's, unless nothing was posted. */
-	err = ib_post_send(conn->qp, first, &conn->bad_wr);
-	if (likely(!err)) {
-		conn->stats->registrations += owned / ISER_IO_RKEY;
-		iser_io_count_sent(conn, &sent);
+	err = ib_post_send(conn->qp, first, &bad_wr);
+	if (likely(!err))
 		return 0;
-	}
-	if (conn->bad_wr != first) {
+	if (bad_wr != first) {
 		/* Invariant 5: what was posted in part counts as sent. */
 		iser_conn_fail(conn, "a command could be posted only in part", err);
 		iser_io_leave_to_flush(io);
@@ -445,8 +440,9 @@ int iser_io_post(struct iser_io *io, int owned)
 		iser_io_leave_to_flush(io);
 		return 0;
 	}
-	conn->sq_posted -= wrs;
-	conn->dataouts_posted -= dataouts;
+	iser_io_count_sent(io, owned, -1);
+	conn->dataouts_posted -= io->dataouts;
+	conn->sq_posted -= io->sq_wrs;
 	iscsi_put_task(task);
 	return err;
 }

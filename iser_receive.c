@@ -114,10 +114,8 @@ static struct iser_io *iser_rx_find_io(struct iser_conn *conn, itt_t itt)
 }
 
 /* Has a PDU of kind @opcode with this tag been asked for, and not come yet? */
-static bool iser_rx_is_due(struct iser_conn *conn, itt_t itt, u8 opcode)
+static bool iser_rx_is_due(struct iser_io *io, itt_t itt, u8 opcode)
 {
-	struct iser_io *io = iser_rx_find_io(conn, itt);
-
 	return io && io->awaits == opcode && io->hdr->bhs.itt == itt;
 }
 
@@ -131,21 +129,20 @@ static bool iser_rx_expected(struct iser_rx *rx, const void *data)
 	const struct iscsi_hdr *bhs = &rx->buf->bhs;
 	const struct iscsi_hdr *rejected = data;
 	u8 opcode = bhs->opcode & ISCSI_OPCODE_MASK;
-	struct iser_io *io;
 
 	if (likely(bhs->itt != RESERVED_ITT)) {
-		if (unlikely(!iser_rx_is_due(rx->conn, bhs->itt, opcode)))
+		if (unlikely(!iser_rx_is_due(rx->io, bhs->itt, opcode)))
 			return false;
-		io = iser_rx_find_io(rx->conn, bhs->itt);
-		io->awaits = 0;
-		iser_latency_count(io);
+		rx->io->awaits = 0;
+		iser_latency_count(rx->io);
 		return true;
 	}
 	/* libiscsi takes the task of a rejected ping from the PDU's data. */
 	return opcode != ISCSI_OP_REJECT || rx->data_len < sizeof(*rejected) ||
 	       (rejected->opcode & ISCSI_OPCODE_MASK) != ISCSI_OP_NOOP_OUT ||
 	       rejected->itt == RESERVED_ITT ||
-	       iser_rx_is_due(rx->conn, rejected->itt, ISCSI_OP_NOOP_IN);
+	       iser_rx_is_due(iser_rx_find_io(rx->conn, rejected->itt), rejected->itt,
+			      ISCSI_OP_NOOP_IN);
 }
 
 /* Hand a checked PDU up. Returns what is wrong with it, or NULL. */
@@ -188,7 +185,7 @@ static void iser_rx_deliver(struct iser_rx *rx)
  */
 static const char *iser_rx_hold(struct iser_rx *rx)
 {
-	struct iser_io *io = iser_rx_find_io(rx->conn, rx->buf->bhs.itt);
+	struct iser_io *io = rx->io;
 
 	if (rx->conn->held_rx)
 		return "two responses to one request";
@@ -228,7 +225,7 @@ void iser_rx_deliver_held(struct iser_rx *rx)
 		iser_rx_deliver(rx);
 }
 
-/* Find out where a PDU's data is. Returns what is wrong with the PDU, or NULL. */
+/* Find out where a PDU's data is, and whose. Returns what is wrong with it, or NULL. */
 static const char *iser_rx_parse(struct iser_rx *rx, struct ib_wc *wc)
 {
 	u32 lengths, len;
@@ -248,17 +245,15 @@ static const char *iser_rx_parse(struct iser_rx *rx, struct ib_wc *wc)
 	/* Padding of the data segment may have been sent or not. */
 	if (unlikely(wc->byte_len < len || wc->byte_len > ALIGN(len, 4)))
 		return "a PDU is not as long as its header says";
+	rx->io = iser_rx_find_io(rx->conn, rx->buf->bhs.itt);
 	return NULL;
 }
 
 static const char *iser_rx_scsi_response(struct iser_rx *rx, struct ib_wc *wc)
 {
-	struct iscsi_scsi_rsp *rsp = (struct iscsi_scsi_rsp *)&rx->buf->bhs;
-	struct iser_io *io = iser_rx_find_io(rx->conn, rsp->itt);
-
-	if (unlikely(!io))
+	if (unlikely(!rx->io))
 		return "a response names no task";
-	return iser_io_answered(io, rsp, wc);
+	return iser_io_answered(rx->io, (struct iscsi_scsi_rsp *)&rx->buf->bhs, wc);
 }
 
 /* What is no SCSI Response. Returns what is wrong with it, or NULL. */
