@@ -360,7 +360,7 @@ static void iser_stop_conn(struct iscsi_cls_conn *cls_conn, int flag)
 	if (conn) {
 		trace_iser_conn_stop(conn);
 		iser_conn_shutdown(conn);
-		/* Ends when drain_work is through: no peer, no iscsid needed. */
+		/* Ends when drain_work or kill_qp_work is through: no peer, no iscsid needed. */
 		wait_for_completion(&conn->flush_completion);
 		iser_debugfs_conn_stop(conn);
 	}
@@ -424,7 +424,7 @@ static int iser_set_param(struct iscsi_cls_conn *cls_conn, enum iscsi_param para
  * Before the target may believe that full feature phase has begun, there must
  * be receives for all that it may send then (RFC 7145, 5.1.1).
  */
-static int iser_prepare_login(struct iscsi_conn *iscsi_conn, struct iscsi_hdr *hdr)
+static int iser_login_wait_setup(struct iscsi_conn *iscsi_conn, struct iscsi_hdr *hdr)
 {
 	struct iser_conn *conn = iser_bound_conn_get(iscsi_conn);
 	int err = 0;
@@ -447,7 +447,7 @@ static int iser_send_pdu(struct iscsi_cls_conn *cls_conn, struct iscsi_hdr *hdr,
 
 	if ((hdr->opcode & ISCSI_OPCODE_MASK) == ISCSI_OP_LOGIN &&
 	    !iscsi_conn->session->discovery_sess) {
-		err = iser_prepare_login(iscsi_conn, hdr);
+		err = iser_login_wait_setup(iscsi_conn, hdr);
 		if (err)
 			return err;
 	}

@@ -9,11 +9,12 @@
  *  2. An rkey grants what the direction needs: a read command grants remote
  *     write, a write command remote read, data that is sent grants nothing.
  *  3. No DMA mapping, MR or work request of a connection exists after its
- *     release; none of a command's after conn_stop.
+ *     release; no mapping or work request of a command after stop_conn.
  *  4. A connection's memory outlives each task that points into it; a device
  *     outlives each connection's RDMA resources.
  *  5. A command's registration, command PDU and Data-Out PDUs go to the send
- *     queue in one post, after room for all of them has been reserved.
+ *     queue in one post, after room for all of them has been reserved; what was
+ *     posted in part counts as sent.
  *  6. Nothing from the wire is trusted.
  *  7. Nothing sleeps in a completion, in the I/O path, or with a lock held that
  *     the CM callback takes (the setup mutex excepted).
@@ -25,8 +26,8 @@
  * iser_io_ iser_io.c (an I/O), iser_rx_ iser_receive.c, iser_mem_ and iser_hdrs_
  * iser_memory.c, iser_prepare_ and iser_sq_ iser_initiator.c; iser_cm_, iser_device_,
  * iser_vector_, iser_host_, iser_pi_, iser_eh_, iser_ep_, iser_attr_, iser_param_,
- * iser_debugfs_ and iser_latency_ theirs. The transport's other callbacks bear their
- * callback's name.
+ * iser_debugfs_ and iser_latency_ theirs; iser_session_ is iscsi_iser.c's. The
+ * transport's other callbacks bear their callback's name.
  *
  * Lock order:
  *   handler_mutex of the CM id -> iser_conn.setup_mutex
@@ -310,7 +311,7 @@ struct iser_conn {
 	struct iser_dataout	*dataouts;	/* I: from start_conn on */
 	u32			num_dataouts;	/* I: a power of two, or 0 */
 	u32			dataouts_posted; /* F */
-	bool			misfit_logged;	/* F: see iser_log_misfit() */
+	bool			misfit_logged;	/* F: see iser_prepare_log_misfit() */
 	struct iser_hdr_pages	*hdrs;		/* I: of ios */
 	struct iser_hdr_pages	*dataout_hdrs;	/* I */
 
@@ -476,6 +477,7 @@ int iser_io_post(struct iser_io *io, int owned);
 const char *iser_io_answered(struct iser_io *io, struct iscsi_scsi_rsp *rsp,
 			     struct ib_wc *wc);
 void iser_io_invalidate(struct iser_io *io);
+bool iser_io_is_sent(struct iser_io *io);
 bool iser_io_is_owed(struct iser_io *io);
 void iser_io_flushed(struct iser_io *io);
 void iser_io_pin_conn(struct iser_io *io);

@@ -100,7 +100,7 @@ void iser_debugfs_conn_flushed(struct iser_conn *conn)
  * iser_debugfs_conn_stop - libiscsi is about to give the commands back
  * @conn: bound and flushed
  *
- * Context: process, conn_stop.
+ * Context: process, stop_conn.
  */
 void iser_debugfs_conn_stop(struct iser_conn *conn)
 {
@@ -134,7 +134,7 @@ void iser_debugfs_conn_stop(struct iser_conn *conn)
  * iser_debugfs_conn_started - the session is logged in again
  * @conn: bound, may have failed meanwhile
  *
- * Context: process, conn_start.
+ * Context: process, start_conn.
  */
 void iser_debugfs_conn_started(struct iser_conn *conn)
 {
@@ -193,8 +193,8 @@ static void iser_latency_switch(struct iscsi_session *session, bool on)
 	mutex_unlock(&iser_latency_mutex);
 }
 
-static void iser_show_span(struct seq_file *m, const char *what, ktime_t from,
-			   ktime_t to)
+static void iser_debugfs_show_span(struct seq_file *m, const char *what, ktime_t from,
+				   ktime_t to)
 {
 	s64 us = ktime_us_delta(to, from);
 
@@ -204,8 +204,8 @@ static void iser_show_span(struct seq_file *m, const char *what, ktime_t from,
 		seq_printf(m, ", no %s yet", what);
 }
 
-static void iser_show_failure(struct seq_file *m, u32 number,
-			      const struct iser_failure *failure)
+static void iser_debugfs_show_failure(struct seq_file *m, u32 number,
+				      const struct iser_failure *failure)
 {
 	time64_t wall_clock = ktime_divns(failure->wall_clock, NSEC_PER_SEC);
 	s64 us = ktime_to_us(failure->failed);
@@ -215,13 +215,13 @@ static void iser_show_failure(struct seq_file *m, u32 number,
 		   failure->cause, failure->err);
 	seq_printf(m, "     %pISpc (%s/%u, conn %u)", &failure->portal,
 		   failure->device_name, failure->port, failure->conn_id);
-	iser_show_span(m, "flush", failure->failed, failure->flushed);
-	iser_show_span(m, "stop", failure->failed, failure->stopped);
-	iser_show_span(m, "login", failure->failed, failure->started);
+	iser_debugfs_show_span(m, "flush", failure->failed, failure->flushed);
+	iser_debugfs_show_span(m, "stop", failure->failed, failure->stopped);
+	iser_debugfs_show_span(m, "login", failure->failed, failure->started);
 	seq_printf(m, ", %u commands went back\n", failure->commands);
 }
 
-static void iser_show_failures(struct seq_file *m, struct iser_session *own)
+static void iser_debugfs_show_failures(struct seq_file *m, struct iser_session *own)
 {
 	struct iser_failure failure;
 	u32 i, count;
@@ -238,11 +238,11 @@ static void iser_show_failures(struct seq_file *m, struct iser_session *own)
 		failure = own->failures[i % ISER_FAILURES];
 		spin_unlock_irq(&own->lock);
 		if (!overwritten)
-			iser_show_failure(m, i, &failure);
+			iser_debugfs_show_failure(m, i, &failure);
 	}
 }
 
-static void iser_show_negotiated(struct seq_file *m, struct iscsi_conn *iscsi_conn)
+static void iser_debugfs_show_negotiated(struct seq_file *m, struct iscsi_conn *iscsi_conn)
 {
 	struct iscsi_session *session = iscsi_conn->session;
 
@@ -253,7 +253,7 @@ static void iser_show_negotiated(struct seq_file *m, struct iscsi_conn *iscsi_co
 		   iscsi_conn->max_xmit_dlength, iscsi_conn->max_recv_dlength);
 }
 
-static void iser_show_conn(struct seq_file *m, struct iser_conn *conn)
+static void iser_debugfs_show_conn(struct seq_file *m, struct iser_conn *conn)
 {
 	struct iser_device *device = conn->device;
 	enum iser_conn_state state = READ_ONCE(conn->state);
@@ -269,16 +269,16 @@ static void iser_show_conn(struct seq_file *m, struct iser_conn *conn)
 	seq_printf(m, "  MRs: %s, %u pages\n",
 		   device->mr_type == IB_MR_TYPE_SG_GAPS ? "gaps allowed" : "no gaps",
 		   device->mr_pages);
-	iser_show_negotiated(m, conn->iscsi_conn);
+	iser_debugfs_show_negotiated(m, conn->iscsi_conn);
 }
 
-static void iser_show_current(struct seq_file *m, struct iscsi_session *session)
+static void iser_debugfs_show_current(struct seq_file *m, struct iscsi_session *session)
 {
 	struct iser_conn *conn = iser_session_conn_get(session);
 
 	/* Its device and its CM id are there as long as the setup is open. */
 	if (conn && !iser_conn_lock_setup(conn)) {
-		iser_show_conn(m, conn);
+		iser_debugfs_show_conn(m, conn);
 		iser_conn_unlock_setup(conn);
 	} else {
 		seq_puts(m, "connection: none\n");
@@ -287,7 +287,7 @@ static void iser_show_current(struct seq_file *m, struct iscsi_session *session)
 		iser_conn_put(conn);
 }
 
-static void iser_show_latency(struct seq_file *m, struct iscsi_session *session)
+static void iser_debugfs_show_latency(struct seq_file *m, struct iscsi_session *session)
 {
 	struct iser_session *own = session->dd_data;
 	u64 reads, writes;
@@ -305,20 +305,20 @@ static void iser_show_latency(struct seq_file *m, struct iscsi_session *session)
 	}
 }
 
-static int iser_session_show(struct seq_file *m, void *unused)
+static int iser_debugfs_show(struct seq_file *m, void *unused)
 {
 	struct iscsi_session *session = m->private;
 
-	iser_show_current(m, session);
-	iser_show_failures(m, session->dd_data);
-	iser_show_latency(m, session);
+	iser_debugfs_show_current(m, session);
+	iser_debugfs_show_failures(m, session->dd_data);
+	iser_debugfs_show_latency(m, session);
 	return 0;
 }
 
-static int iser_session_open(struct inode *inode, struct file *file)
+static int iser_debugfs_open(struct inode *inode, struct file *file)
 {
 	unsigned int noio = memalloc_noio_save();
-	int err = single_open(file, iser_session_show, inode->i_private);
+	int err = single_open(file, iser_debugfs_show, inode->i_private);
 
 	memalloc_noio_restore(noio);
 	return err;
@@ -328,7 +328,7 @@ static int iser_session_open(struct inode *inode, struct file *file)
  * The end of a session waits for this, and all others wait for that: the memory
  * that is taken here must not wait for their I/O.
  */
-static ssize_t iser_session_read(struct file *file, char __user *buf, size_t len,
+static ssize_t iser_debugfs_read(struct file *file, char __user *buf, size_t len,
 				 loff_t *pos)
 {
 	unsigned int noio = memalloc_noio_save();
@@ -338,7 +338,7 @@ static ssize_t iser_session_read(struct file *file, char __user *buf, size_t len
 	return ret;
 }
 
-static ssize_t iser_session_write(struct file *file, const char __user *buf,
+static ssize_t iser_debugfs_write(struct file *file, const char __user *buf,
 				  size_t len, loff_t *pos)
 {
 	struct seq_file *m = file->private_data;
@@ -352,11 +352,11 @@ static ssize_t iser_session_write(struct file *file, const char __user *buf,
 	return len;
 }
 
-static const struct file_operations iser_session_fops = {
+static const struct file_operations iser_debugfs_fops = {
 	.owner		= THIS_MODULE,
-	.open		= iser_session_open,
-	.read		= iser_session_read,
-	.write		= iser_session_write,
+	.open		= iser_debugfs_open,
+	.read		= iser_debugfs_read,
+	.write		= iser_debugfs_write,
 	.llseek		= seq_lseek,
 	.release	= single_release,
 };
@@ -377,7 +377,7 @@ void iser_debugfs_add_session(struct iscsi_cls_session *cls_session)
 	snprintf(name, sizeof(name), "session%u", cls_session->sid);
 	/* Root may write all the same; a kernel that is locked down lets it read. */
 	own->file = debugfs_create_file(name, 0400, iser_debugfs_dir, session,
-					&iser_session_fops);
+					&iser_debugfs_fops);
 }
 
 /**

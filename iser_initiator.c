@@ -254,7 +254,7 @@ static int iser_prepare_command(struct iser_io *io, struct scsi_cmnd *sc)
 }
 
 /* Once for a connection: the same will be wrong with the others. */
-static void iser_log_misfit(struct iser_io *io)
+static void iser_prepare_log_misfit(struct iser_io *io)
 {
 	struct iser_conn *conn = io->conn;
 
@@ -287,7 +287,7 @@ int iser_init_task(struct iscsi_task *task)
 	io->prepared = iser_prepare_command(io, task->sc);
 	if (likely(io->prepared != -EINVAL && io->prepared != -EOPNOTSUPP))
 		return 0;
-	iser_log_misfit(io);
+	iser_prepare_log_misfit(io);
 	return -EIO;
 }
 

@@ -15,7 +15,8 @@
  *   RKEY   the rkey is alive, until somebody invalidates it: the target, whose
  *          response says so, or this side, which makes it
  *   INV    a LOCAL_INV, until it has completed. If it fails, the rkey may be alive
- *          and it is RKEY again, until the flush.
+ *          and it is RKEY again, until the flush
+ *   PART   some of it was posted, and nobody knows how much: until the flush
  *
  * Each completion takes its bit away; who takes the last one puts the reference. A
  * response goes up to libiscsi at once, which drops its own reference. So the task
@@ -270,6 +271,18 @@ const char *iser_io_answered(struct iser_io *io, struct iscsi_scsi_rsp *rsp,
 	return NULL;
 }
 
+/**
+ * iser_io_is_sent - has the slot's PDU left for good?
+ * @io: slot
+ *
+ * Context: completion handler.
+ * Return: whether its SEND has completed, or it has none.
+ */
+bool iser_io_is_sent(struct iser_io *io)
+{
+	return !(atomic_read(&io->hca) & ISER_IO_SEND);
+}
+
 /* The last SEND of a SCSI command has completed. */
 static void iser_io_send_done(struct ib_cq *cq, struct ib_wc *wc)
 {
@@ -468,7 +481,7 @@ bool iser_io_is_owed(struct iser_io *io)
  * What is left is an rkey that nobody invalidated; it died with the QP. A task
  * that gets no answer is ended by libiscsi's stop.
  *
- * Context: process, the connection's drain_work, completions are over.
+ * Context: process, the connection's drain_work or kill_qp_work, completions are over.
  */
 void iser_io_flushed(struct iser_io *io)
 {

@@ -189,7 +189,7 @@ static const char *iser_rx_hold(struct iser_rx *rx)
 
 	if (rx->conn->held_rx)
 		return "two responses to one request";
-	if (io && (atomic_read(&io->hca) & ISER_IO_SEND) &&
+	if (io && !iser_io_is_sent(io) &&
 	    io->hdr->bhs.itt == rx->buf->bhs.itt && !io->task->sc)
 		rx->conn->held_rx = rx;
 	return NULL;

@@ -18,15 +18,16 @@
  * first, since a response that is being handled may still post a LOCAL_INV.
  * The flush ends every rkey, because the QP is the only one of its PD; slots
  * that the HCA still owned are taken back. When the flush is over, and whoever
- * stops the connection for libiscsi has done so (conn_stop, or device removal
+ * stops the connection for libiscsi has done so (stop_conn, or device removal
  * in place of a dead iscsid; nobody if it was never bound), release_work
  * returns everything. It is queued by the later of the two, so no work ever
  * waits for user space, and it has a workqueue of its own, since it may take
  * long and wait for others' works, as storage's recovery must not.
  *
  * The memory goes with the last reference. These hold one: the endpoint, until
- * ep_disconnect; the binding, until conn_stop; each task that outlives the stop;
- * setup_work; and what the release has, which is put at its end.
+ * ep_disconnect; the binding, until stop_conn; each task that outlives the stop;
+ * setup_work; whoever has looked it up, for the time of the look; and the release
+ * one until its end, under which the other works run.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -422,7 +423,7 @@ static void iser_conn_drain_work(struct work_struct *work)
  * Unmaps the data of tasks that somebody, such as the SCSI error handler, holds
  * beyond the end of the connection, and lets them pin its memory. No task can
  * join them: nothing is sent any more. This is the stop that the release waits
- * for; conn_stop calls it when libiscsi has given the commands back, and the
+ * for; stop_conn calls it when libiscsi has given the commands back, and the
  * removal of the device in place of a dead iscsid.
  *
  * Context: process, no lock of libiscsi held. Waits for the flush.
@@ -432,7 +433,7 @@ void iser_conn_stop(struct iser_conn *conn)
 	struct iscsi_session *session;
 	u32 i;
 
-	/* Ends when drain_work is through, which needs neither peer nor iscsid. */
+	/* Ends when drain_work or kill_qp_work is through, without peer and iscsid. */
 	wait_for_completion(&conn->flush_completion);
 	if (conn->iscsi_conn) {
 		session = conn->iscsi_conn->session;

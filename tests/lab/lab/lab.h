@@ -31,6 +31,7 @@ struct LabConfig {
 	Process::Lifetime lifetime = Process::Lifetime::owned;
 	Progress progress = [](const std::string &) {};
 	Targets targets = Targets::one;
+	bool count_instructions = false; // the initiator's; it has one CPU then
 };
 
 class Lab {
@@ -87,6 +88,7 @@ private:
 	std::vector<std::unique_ptr<Vm>> targets_;
 	ModuleKind module_ = ModuleKind::none;
 	std::string build_id_;
+	bool count_instructions_ = false;
 };
 
 } // namespace lab

@@ -25,6 +25,7 @@ struct VmConfig {
 	unsigned memory_mib;
 	std::vector<std::string> netdevs; // QEMU's -netdev, without the id; relative to the directory
 	std::filesystem::path shared_disk{}; // /dev/vdb, which another machine may have too
+	bool count_instructions = false;     // of its modules, see lab/instructions.h; with one CPU
 };
 
 class Vm {
@@ -60,6 +61,9 @@ public:
 	bool alive();
 	const std::string &name() const { return name_; }
 	std::filesystem::path console() const { return directory_ / "console.log"; }
+	std::filesystem::path instructions() const { return directory_ / kInstructions; }
+
+	static constexpr const char *kInstructions = "instructions"; // a socket
 
 private:
 	Vm(std::string name, std::filesystem::path directory);
