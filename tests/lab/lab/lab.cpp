@@ -85,11 +85,14 @@ static void set_up_network(Vm &vm, unsigned number)
 
 Vm Lab::boot(unsigned number)
 {
-	const VmConfig config = machine(number, targets_.size() > 1 ? Targets::two : Targets::one,
-					directory_);
+	VmConfig config = machine(number, targets_.size() > 1 ? Targets::two : Targets::one, directory_);
 	const Image &image = number == kInitiator ? image_ : target_image_;
 	const fs::path initramfs = directory_ / (config.name + ".initramfs");
 
+	if (number == kInitiator && count_instructions_) {
+		config.count_instructions = true;
+		config.cpus = 1;
+	}
 	image.write_initramfs(initramfs, LAB_AGENT);
 	return Vm::boot(config, image, initramfs, directory_ / config.name, lifetime_);
 }
@@ -98,7 +101,8 @@ Lab::Lab(const LabConfig &config)
 	: image_(Image::provide(config.suite, config.progress)),
 	  target_image_(Image::provide(unchecked(config.suite), config.progress)),
 	  directory_(fs::absolute(config.directory)), lifetime_(config.lifetime),
-	  progress_(config.progress), targets_(config.targets == Targets::two ? 2 : 1)
+	  progress_(config.progress), targets_(config.targets == Targets::two ? 2 : 1),
+	  count_instructions_(config.count_instructions)
 {
 	fs::remove_all(directory_);
 	fs::create_directories(directory_);

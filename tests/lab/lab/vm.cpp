@@ -51,6 +51,8 @@ static std::vector<std::string> qemu_arguments(const VmConfig &config, const Ima
 			      fmt::format("file={},if=none,id=shared,format=raw,cache=writeback,file.locking=off",
 					  config.shared_disk.string()),
 			      "-device", "virtio-blk-pci,drive=shared,share-rw=on"});
+	if (config.count_instructions)
+		words.insert(words.end(), {"-plugin", fmt::format("{},socket={}", LAB_PLUGIN, Vm::kInstructions)});
 	for (unsigned i = 0; i < config.netdevs.size(); i++) {
 		words.insert(words.end(),
 			     {"-netdev", fmt::format("{},id=net{}", config.netdevs[i], i), "-device",

@@ -14,6 +14,7 @@
 #include "tools/comparison.h"
 #include "tools/demo.h"
 #include "tools/detection.h"
+#include "tools/instructions.h"
 #include "tools/storm.h"
 
 namespace {
@@ -123,6 +124,16 @@ int run_bench(const Options &options)
 	return 0;
 }
 
+int run_instructions(const Options &options)
+{
+	Lab lab({.directory = LAB_RUN_DIR "/instructions", .suite = options.suite, .progress = say,
+		 .count_instructions = true});
+
+	lab.set_up_targets();
+	measure_instructions(lab, LAB_REPORTS_DIR "/instructions.json", say);
+	return 0;
+}
+
 int run_failover(const Options &options)
 {
 	return compare_failovers({options.suite, LAB_RUN_DIR "/failover", LAB_REPORTS_DIR "/failover",
@@ -205,6 +216,10 @@ int main(int argc, char **argv)
 
 	command = app.add_subcommand("bench", "our module beside Debian's: fio's figures, failover");
 	command->callback([&] { status = run_bench(options); });
+
+	command = app.add_subcommand("instructions", "instructions per I/O in both modules, by function");
+	command->add_option("--suite", options.suite, kSuites);
+	command->callback([&] { status = run_instructions(options); });
 
 	command = app.add_subcommand("failover", "both modules' gap in I/O for each fault of a path");
 	command->add_option("--rounds", options.rounds, "of each case")->check(CLI::PositiveNumber);
