@@ -356,6 +356,7 @@ static void iser_stop_conn(struct iscsi_cls_conn *cls_conn, int flag)
 	struct iser_conn *conn = iser_bound_conn_get(iscsi_conn);
 	struct iser_binding *binding = iscsi_conn->dd_data;
 	unsigned int noio = memalloc_noio_save();
+	struct iser_conn *bound;
 
 	if (conn) {
 		trace_iser_conn_stop(conn);
@@ -365,14 +366,17 @@ static void iser_stop_conn(struct iscsi_cls_conn *cls_conn, int flag)
 		iser_debugfs_conn_stop(conn);
 	}
 	iscsi_conn_stop(cls_conn, flag);
+	/* The binding's reference goes with it, once. */
+	spin_lock_bh(&iscsi_conn->session->frwd_lock);
+	bound = binding->conn;
+	binding->conn = NULL;
+	spin_unlock_bh(&iscsi_conn->session->frwd_lock);
+	if (bound) {
+		iser_conn_stop(bound);
+		iser_conn_put(bound);
+	}
 	if (conn) {
-		spin_lock_bh(&iscsi_conn->session->frwd_lock);
-		binding->conn = NULL;
-		spin_unlock_bh(&iscsi_conn->session->frwd_lock);
-		iser_conn_stop(conn);
 		trace_iser_conn_stop_done(conn);
-		/* The binding's reference, and this function's. */
-		iser_conn_put(conn);
 		iser_conn_put(conn);
 	}
 	memalloc_noio_restore(noio);

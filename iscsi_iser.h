@@ -31,8 +31,7 @@
  *
  * Lock order:
  *   handler_mutex of the CM id -> iser_conn.setup_mutex
- *   session->frwd_lock -> session->back_lock
- *   session->frwd_lock -> iser_conn.state_lock
+ *   session->frwd_lock -> session->back_lock -> iser_conn.state_lock
  *   iser_device.conns_lock -> iser_conn.state_lock
  *   iser_conn.state_lock -> iser_session.lock
  *   iser_endpoints_lock, iser_session.lock: nothing is taken inside
@@ -160,7 +159,7 @@ struct iser_io {
 	bool			pins_conn;	/* outlives the stop: holds a reference */
 	struct iser_conn	*conn;		/* I */
 	struct iscsi_task	*task;		/* alloc_pdu until cleanup_task */
-	struct iser_pdu_hdr	*hdr;		/* I: part of conn->hdr_pages */
+	struct iser_pdu_hdr	*hdr;		/* I: part of conn->hdrs */
 
 	struct scatterlist	*sg;		/* mapped data; NULL: none is mapped */
 	int			sg_count;	/* entries of it before mapping */
@@ -471,7 +470,7 @@ int iser_xmit_task(struct iscsi_task *task);
 int iser_alloc_pdu(struct iscsi_task *task, u8 opcode);
 void iser_cleanup_task(struct iscsi_task *task);
 void iser_io_init(struct iser_io *io);
-void iser_io_is_control(struct iser_io *io);
+void iser_io_set_control(struct iser_io *io);
 int iser_io_register(struct iser_io *io, int access);
 int iser_io_post(struct iser_io *io, int owned);
 const char *iser_io_answered(struct iser_io *io, struct iscsi_scsi_rsp *rsp,

@@ -9,9 +9,9 @@
  * that sends the REQ connects a TCP socket, and teardown waits for that as long as
  * TCP does.)
  *
- * Every other event is a failure. The handler never lets the CM destroy the id, and
- * destroys no queue pair itself. It runs on one ordered queue for all RDMA users of
- * the machine, so it waits for nobody.
+ * The others that concern a connection are failures. The handler never lets the CM
+ * destroy the id, and destroys no queue pair itself. It runs on queues that all RDMA
+ * users of the machine share, so it waits for no peer.
  */
 #include <linux/sched/mm.h>
 
@@ -85,8 +85,6 @@ static void iser_cm_established(struct iser_conn *conn)
 	 */
 	iser_conn_up(conn, attr && rdma_protocol_roce(conn->ibdev, conn->port) ?
 			   attr->index : -1);
-	/* The address may have gone while nobody asked for it. */
-	iser_device_check_gid(conn);
 }
 
 /* Why the CM refused, in words that say what to look at. */

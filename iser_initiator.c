@@ -10,8 +10,6 @@
  * asks again. After the post it touches neither slot nor task. What happens from then
  * on is told in iser_io.c.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include "iscsi_iser.h"
 
 static u32 iser_sq_used(struct iser_conn *conn)
@@ -72,7 +70,7 @@ static int iser_prepare_control(struct iser_io *io)
 	io->sq_wrs = 1;
 	io->length = 0;
 	io->no_response = io->hdr->bhs.itt == RESERVED_ITT;
-	iser_io_is_control(io);
+	iser_io_set_control(io);
 	if (task->data_count) {
 		err = iser_mem_map_text(io, task->data, task->data_count);
 		if (err)

@@ -30,7 +30,7 @@
  *
  * While the HCA owns a slot its task cannot go away. That is why the completion
  * handlers, which run one after the other in the softirq of the connection's CQ,
- * find everything from the slot and take no lock.
+ * find everything from the slot and take no lock to find it.
  */
 #include "iscsi_iser.h"
 #include "iser_trace.h"
@@ -350,14 +350,16 @@ void iser_io_init(struct iser_io *io)
 }
 
 /**
- * iser_io_is_control - the slot's PDU has no SCSI data
+ * iser_io_set_control - the PDU that is to be sent has no SCSI data
  * @io: slot that the HCA does not own
  *
- * What its SEND leads to is more than with a command, for which it does no harm.
+ * The completion of its SEND looks after what only such PDUs have: a response that
+ * is held for it, or none that will come. Should the post fail, it stays, and is
+ * right for the command that uses the slot next.
  *
  * Context: xmit_task, frwd_lock held.
  */
-void iser_io_is_control(struct iser_io *io)
+void iser_io_set_control(struct iser_io *io)
 {
 	io->send_cqe.done = iser_io_control_done;
 }

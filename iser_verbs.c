@@ -90,7 +90,7 @@ static void iser_conn_free(struct kref *ref)
 }
 
 /**
- * iser_conn_log - a line of the log: where a connection leads, over what, and
+ * iser_conn_log - write a line to the log, with where the connection leads
  * @conn: in any state
  * @level: KERN_ERR or another
  * @fmt: what there is to say of it
@@ -260,7 +260,7 @@ static bool iser_conn_terminate(struct iser_conn *conn, struct iscsi_conn *iscsi
 		conn->terminated = ktime_get();
 		/* What was never bound has nobody to stop it. */
 		if (!iscsi_conn)
-			conn->ended = ISER_CONN_STOPPED;
+			conn->ended |= ISER_CONN_STOPPED;
 		queue_work(iser_wq, &conn->drain_work);
 	}
 	spin_unlock_irq(&conn->state_lock);
@@ -554,6 +554,8 @@ void iser_conn_up(struct iser_conn *conn, int sgid_index)
 	conn->sgid_index = sgid_index;
 	iser_conn_change_state(conn, ISER_CONN_UP);
 	spin_unlock_irq(&conn->state_lock);
+	/* The address may have gone while nobody asked for it. */
+	iser_device_check_gid(conn);
 	wake_up_all(&conn->state_wait);
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * What an administrator sets and reads: module parameters and their effect,
- * portals that cannot be, addresses and statistics of a session; and requests
- * of a confused iscsid, which are refused.
+ * portals that cannot be, addresses and statistics of a session.
  */
 #include <linux/inet.h>
 
@@ -59,38 +58,6 @@ static void new_connections_use_the_parameters(struct kunit *test)
 	session_connect(s);
 	KUNIT_EXPECT_TRUE(test, s->qp->cm_id->tos_set);
 	KUNIT_EXPECT_EQ(test, s->qp->cm_id->tos, 32);
-}
-
-/* port error | port active within the grace: nothing happened */
-static void port_that_comes_back_in_time_fails_nothing(struct kunit *test)
-{
-	struct bed *bed = bed_create(test, NULL);
-	struct session *s = bed_logged_in(bed, NULL);
-
-	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "port_down_grace_ms", "1000"), 0);
-	bed->hca->port_down = true;
-	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
-	bed_settle();
-	bed->hca->port_down = false;
-	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ACTIVE);
-	msleep(2000);
-	bed_expect_conn_errors(bed, 0);
-	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
-}
-
-/* port error | within the grace nothing | the grace is over: failed */
-static void port_that_stays_down_fails_the_connection(struct kunit *test)
-{
-	struct bed *bed = bed_create(test, NULL);
-
-	bed_logged_in(bed, NULL);
-	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "port_down_grace_ms", "1000"), 0);
-	bed->hca->port_down = true;
-	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
-	msleep(500);
-	bed_expect_conn_errors(bed, 0);
-	msleep(1000);
-	bed_expect_conn_errors(bed, 1);
 }
 
 static const struct portal_case {
@@ -332,71 +299,9 @@ static void residuals_are_not_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stats->rxdata_octets, before + c->moved);
 }
 
-/* iSER has no digests: RFC 7145, 5.1 and 6.1 */
-static void digests_are_refused(struct kunit *test)
-{
-	struct bed *bed = bed_create(test, NULL);
-	struct session *s = bed_session(bed, NULL);
-	struct iscsid *d = bed->iscsid;
-
-	session_connect(s);
-	session_create(s);
-	session_bind(s);
-	KUNIT_EXPECT_EQ(test, 0,
-			iscsid_set_param(d, s->sid, ISCSI_PARAM_HDRDGST_EN, "0"));
-	KUNIT_EXPECT_EQ(test, -EPROTO,
-			iscsid_set_param(d, s->sid, ISCSI_PARAM_HDRDGST_EN, "1"));
-	KUNIT_EXPECT_EQ(test, -EPROTO,
-			iscsid_set_param(d, s->sid, ISCSI_PARAM_DATADGST_EN, "1"));
-	KUNIT_EXPECT_LT(test, iscsid_set_param(d, s->sid, ISCSI_PARAM_HDRDGST_EN,
-					       "x"), 0);
-}
-
-/* ep_connect, held | create_session | bind | start */
-static void nothing_goes_on_before_the_connect(struct kunit *test)
-{
-	struct bed *bed = bed_create(test, NULL);
-	struct session *up = bed_session(bed, NULL);
-	struct session *s = bed_session(bed, NULL);
-	struct iscsid *d = bed->iscsid;
-	struct sockaddr_storage addr;
-
-	session_connect(up);
-	session_create(up);
-	KUNIT_EXPECT_LT(test, iscsid_start_conn(d, up->sid), 0);
-
-	bed->hca->hold_connects = true;
-	fake_net_portal(&addr, bed->hca->net, false);
-	KUNIT_ASSERT_EQ(test, iscsid_ep_connect(d, &addr, &s->ep), 0);
-	bed_settle();
-	KUNIT_EXPECT_LT(test, iscsid_create_session(d, s->ep, 32, &s->sid,
-						    &s->host_no), 0);
-	KUNIT_EXPECT_LT(test, iscsid_bind_conn(d, up->sid, s->ep), 0);
-	KUNIT_EXPECT_EQ(test, iscsid_bind_conn(d, up->sid, up->ep), 0);
-	KUNIT_EXPECT_LT(test, iscsid_bind_conn(d, up->sid, up->ep), 0);
-}
-
-/* bind | destroy_conn without a stop: the class does not insist on one */
-static void destroying_without_a_stop_frees_all(struct kunit *test)
-{
-	struct bed *bed = bed_create(test, NULL);
-	struct session *s = bed_session(bed, NULL);
-
-	session_connect(s);
-	session_create(s);
-	session_bind(s);
-	KUNIT_EXPECT_EQ(test, iscsid_destroy_conn(bed->iscsid, s->sid), 0);
-	s->has_conn = false;
-	session_close(s);
-	KUNIT_EXPECT_EQ(test, bed->hca->n_qp, 0);
-	KUNIT_EXPECT_EQ(test, bed->hca->dma->live, 0);
-}
-
 static struct kunit_case ib_iser_admin_cases[] = {
 	KUNIT_CASE_PARAM(parameter_keeps_to_its_range, param_gen_params),
 	KUNIT_CASE(new_connections_use_the_parameters),
-	KUNIT_CASE(port_that_comes_back_in_time_fails_nothing),
-	KUNIT_CASE(port_that_stays_down_fails_the_connection),
 	KUNIT_CASE_PARAM(what_cannot_be_a_portal_is_refused, portal_gen_params),
 	KUNIT_CASE(blocking_connect_returns_connected),
 	KUNIT_CASE(blocking_connect_returns_why_not),
@@ -407,9 +312,6 @@ static struct kunit_case ib_iser_admin_cases[] = {
 	KUNIT_CASE(new_sessions_use_max_sectors),
 	KUNIT_CASE(statistics_count_what_was_moved),
 	KUNIT_CASE_PARAM(residuals_are_not_counted, residual_gen_params),
-	KUNIT_CASE(digests_are_refused),
-	KUNIT_CASE(nothing_goes_on_before_the_connect),
-	KUNIT_CASE(destroying_without_a_stop_frees_all),
 	{}
 };
 

@@ -313,6 +313,50 @@ static void other_attributes_are_not_shown(struct kunit *test)
 						    ISCSI_NET_PARAM_MAC));
 }
 
+/* iSER has no digests: RFC 7145, 5.1 and 6.1 */
+static void digests_are_refused(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, NULL);
+	struct iscsid *d = bed->iscsid;
+
+	session_connect(s);
+	session_create(s);
+	session_bind(s);
+	KUNIT_EXPECT_EQ(test, 0,
+			iscsid_set_param(d, s->sid, ISCSI_PARAM_HDRDGST_EN, "0"));
+	KUNIT_EXPECT_EQ(test, -EPROTO,
+			iscsid_set_param(d, s->sid, ISCSI_PARAM_HDRDGST_EN, "1"));
+	KUNIT_EXPECT_EQ(test, -EPROTO,
+			iscsid_set_param(d, s->sid, ISCSI_PARAM_DATADGST_EN, "1"));
+	KUNIT_EXPECT_LT(test, iscsid_set_param(d, s->sid, ISCSI_PARAM_HDRDGST_EN,
+					       "x"), 0);
+}
+
+/* ep_connect, held | create_session | bind | start */
+static void nothing_goes_on_before_the_connect(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *up = bed_session(bed, NULL);
+	struct session *s = bed_session(bed, NULL);
+	struct iscsid *d = bed->iscsid;
+	struct sockaddr_storage addr;
+
+	session_connect(up);
+	session_create(up);
+	KUNIT_EXPECT_LT(test, iscsid_start_conn(d, up->sid), 0);
+
+	bed->hca->hold_connects = true;
+	fake_net_portal(&addr, bed->hca->net, false);
+	KUNIT_ASSERT_EQ(test, iscsid_ep_connect(d, &addr, &s->ep), 0);
+	bed_settle();
+	KUNIT_EXPECT_LT(test, iscsid_create_session(d, s->ep, 32, &s->sid,
+						    &s->host_no), 0);
+	KUNIT_EXPECT_LT(test, iscsid_bind_conn(d, up->sid, s->ep), 0);
+	KUNIT_EXPECT_EQ(test, iscsid_bind_conn(d, up->sid, up->ep), 0);
+	KUNIT_EXPECT_LT(test, iscsid_bind_conn(d, up->sid, up->ep), 0);
+}
+
 static struct kunit_case ib_iser_calls_cases[] = {
 	KUNIT_CASE(session_needs_an_endpoint),
 	KUNIT_CASE_PARAM(session_gets_a_size_that_fits, cmds_max_gen_params),
@@ -327,6 +371,8 @@ static struct kunit_case ib_iser_calls_cases[] = {
 	KUNIT_CASE(login_takes_several_requests),
 	KUNIT_CASE(negotiated_values_do_not_change_later),
 	KUNIT_CASE(other_attributes_are_not_shown),
+	KUNIT_CASE(digests_are_refused),
+	KUNIT_CASE(nothing_goes_on_before_the_connect),
 	{}
 };
 

@@ -223,7 +223,41 @@ static void unfit_device_goes_away(struct kunit *test)
 	session_disconnect(s);
 }
 
+/* port error | port active within the grace: nothing happened */
+static void port_that_comes_back_in_time_fails_nothing(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+
+	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "port_down_grace_ms", "1000"), 0);
+	bed->hca->port_down = true;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
+	bed_settle();
+	bed->hca->port_down = false;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ACTIVE);
+	msleep(2000);
+	bed_expect_conn_errors(bed, 0);
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
+}
+
+/* port error | within the grace nothing | the grace is over: failed */
+static void port_that_stays_down_fails_the_connection(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+
+	bed_logged_in(bed, NULL);
+	KUNIT_ASSERT_EQ(test, ulp_set_param(test, "port_down_grace_ms", "1000"), 0);
+	bed->hca->port_down = true;
+	fake_hca_port_event(bed->hca, IB_EVENT_PORT_ERR);
+	msleep(500);
+	bed_expect_conn_errors(bed, 0);
+	msleep(1000);
+	bed_expect_conn_errors(bed, 1);
+}
+
 static struct kunit_case ib_iser_event_cases[] = {
+	KUNIT_CASE(port_that_stays_down_fails_the_connection),
+	KUNIT_CASE(port_that_comes_back_in_time_fails_nothing),
 	KUNIT_CASE_PARAM(event_concerns_a_connection_or_not, event_gen_params),
 	KUNIT_CASE(grace_is_of_one_port),
 	KUNIT_CASE(port_is_asked_when_the_grace_is_over),

@@ -7,7 +7,7 @@
 #include "bed.h"
 
 /* A session whose SENDs complete and whose commands are answered by hand. */
-static struct session *order_session(struct kunit *test,
+static struct session *io_end_session(struct kunit *test,
 				     const struct iscsid_params *params)
 {
 	struct bed *bed = bed_create(test, NULL);
@@ -18,7 +18,7 @@ static struct session *order_session(struct kunit *test,
 	return s;
 }
 
-static struct test_cmd *order_send(struct session *s, bool write,
+static struct test_cmd *io_end_send(struct session *s, bool write,
 				   struct fake_pdu **pdu)
 {
 	struct cmd_spec spec = { .len = 16384, .write = write };
@@ -32,7 +32,7 @@ static struct test_cmd *order_send(struct session *s, bool write,
 	return cmd;
 }
 
-static void order_respond(struct session *s, const struct fake_pdu *pdu,
+static void io_end_respond(struct session *s, const struct fake_pdu *pdu,
 			  bool invalidate)
 {
 	struct kunit *test = s->bed->test;
@@ -43,7 +43,7 @@ static void order_respond(struct session *s, const struct fake_pdu *pdu,
 					      NULL, 0));
 }
 
-static void order_complete(struct session *s)
+static void io_end_complete(struct session *s)
 {
 	KUNIT_EXPECT_TRUE(s->bed->test, fake_qp_complete(s->qp, IB_WC_SUCCESS));
 }
@@ -52,11 +52,11 @@ static void order_complete(struct session *s)
  * invalidates, L the LOCAL_INV completes. After the last one, and not before,
  * the command is done.
  */
-static const struct order_case {
+static const struct io_end_case {
 	const char	*desc;
 	bool		write;
 	const char	*steps;
-} order_cases[] = {
+} io_end_cases[] = {
 	{ "read: SEND done, response invalidates",	false, "SI" },
 	{ "read: response invalidates, SEND done",	false, "IS" },
 	{ "read: SEND done, response, LOCAL_INV done",	false, "SRL" },
@@ -67,37 +67,37 @@ static const struct order_case {
 	{ "write: response, SEND done, LOCAL_INV done",	true, "RSL" },
 };
 
-KUNIT_ARRAY_PARAM_DESC(order, order_cases, desc);
+KUNIT_ARRAY_PARAM_DESC(io_end, io_end_cases, desc);
 
-static void order_step(struct session *s, char step, struct fake_pdu *pdu)
+static void io_end_step(struct session *s, char step, struct fake_pdu *pdu)
 {
 	switch (step) {
 	case 'S':
 	case 'L':
-		order_complete(s);
+		io_end_complete(s);
 		break;
 	case 'R':
-		order_respond(s, pdu, false);
+		io_end_respond(s, pdu, false);
 		break;
 	case 'I':
-		order_respond(s, pdu, true);
+		io_end_respond(s, pdu, true);
 		break;
 	}
 }
 
 static void last_event_completes(struct kunit *test)
 {
-	const struct order_case *c = test->param_value;
-	struct session *s = order_session(test, NULL);
+	const struct io_end_case *c = test->param_value;
+	struct session *s = io_end_session(test, NULL);
 	struct fake_pdu *pdu;
-	struct test_cmd *cmd = order_send(s, c->write, &pdu);
+	struct test_cmd *cmd = io_end_send(s, c->write, &pdu);
 	const char *step;
 
 	for (step = c->steps; *step; step++) {
 		bed_settle();
 		KUNIT_EXPECT_FALSE_MSG(test, cmd_is_done(cmd), "before step %s",
 				       step);
-		order_step(s, *step, pdu);
+		io_end_step(s, *step, pdu);
 	}
 	bed_settle();
 	KUNIT_EXPECT_TRUE(test, cmd_is_done(cmd));
@@ -107,18 +107,18 @@ static void last_event_completes(struct kunit *test)
 /* response | response of the next | SENDs done: two commands, out of order */
 static void later_command_may_finish_first(struct kunit *test)
 {
-	struct session *s = order_session(test, NULL);
+	struct session *s = io_end_session(test, NULL);
 	struct fake_pdu *pdu1, *pdu2;
-	struct test_cmd *cmd1 = order_send(s, false, &pdu1);
-	struct test_cmd *cmd2 = order_send(s, true, &pdu2);
+	struct test_cmd *cmd1 = io_end_send(s, false, &pdu1);
+	struct test_cmd *cmd2 = io_end_send(s, true, &pdu2);
 
-	order_respond(s, pdu2, true);
-	order_complete(s);
-	order_complete(s);
+	io_end_respond(s, pdu2, true);
+	io_end_complete(s);
+	io_end_complete(s);
 	bed_settle();
 	KUNIT_EXPECT_TRUE(test, cmd_is_done(cmd2));
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd1));
-	order_respond(s, pdu1, true);
+	io_end_respond(s, pdu1, true);
 	cmd_expect_good(cmd1);
 	cmd_expect_good(cmd2);
 }
@@ -129,11 +129,11 @@ static void later_command_may_finish_first(struct kunit *test)
  */
 static void response_survives_failing_connection(struct kunit *test)
 {
-	struct session *s = order_session(test, NULL);
+	struct session *s = io_end_session(test, NULL);
 	struct fake_pdu *pdu;
-	struct test_cmd *cmd = order_send(s, false, &pdu);
+	struct test_cmd *cmd = io_end_send(s, false, &pdu);
 
-	order_respond(s, pdu, true);
+	io_end_respond(s, pdu, true);
 	bed_settle();
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	fake_qp_set_state(s->qp, IB_QPS_ERR);
@@ -145,9 +145,9 @@ static void response_survives_failing_connection(struct kunit *test)
 /* connection fails with the command outstanding: given back after the flush */
 static void failed_connection_gives_command_back(struct kunit *test)
 {
-	struct session *s = order_session(test, NULL);
+	struct session *s = io_end_session(test, NULL);
 	struct fake_pdu *pdu;
-	struct test_cmd *cmd = order_send(s, false, &pdu);
+	struct test_cmd *cmd = io_end_send(s, false, &pdu);
 
 	KUNIT_EXPECT_TRUE(test, fake_qp_complete(s->qp, IB_WC_RETRY_EXC_ERR));
 	bed_expect_conn_errors(s->bed, 1);
@@ -157,12 +157,12 @@ static void failed_connection_gives_command_back(struct kunit *test)
 /* response without invalidation | LOCAL_INV fails: the flush ends the command */
 static void failed_local_inv_fails_connection(struct kunit *test)
 {
-	struct session *s = order_session(test, NULL);
+	struct session *s = io_end_session(test, NULL);
 	struct fake_pdu *pdu;
-	struct test_cmd *cmd = order_send(s, false, &pdu);
+	struct test_cmd *cmd = io_end_send(s, false, &pdu);
 
-	order_complete(s);
-	order_respond(s, pdu, false);
+	io_end_complete(s);
+	io_end_respond(s, pdu, false);
 	bed_settle();
 	KUNIT_EXPECT_FALSE(test, cmd_is_done(cmd));
 	KUNIT_EXPECT_TRUE(test, fake_qp_complete(s->qp, IB_WC_LOC_QP_OP_ERR));
@@ -175,9 +175,9 @@ static void failed_local_inv_fails_connection(struct kunit *test)
 /* The session goes on after iscsid has reconnected. */
 static void session_recovers(struct kunit *test)
 {
-	struct session *s = order_session(test, NULL);
+	struct session *s = io_end_session(test, NULL);
 	struct fake_pdu *pdu;
-	struct test_cmd *cmd = order_send(s, true, &pdu);
+	struct test_cmd *cmd = io_end_send(s, true, &pdu);
 
 	fake_qp_set_state(s->qp, IB_QPS_ERR);
 	bed_settle();
@@ -189,7 +189,7 @@ static void session_recovers(struct kunit *test)
 }
 
 static struct kunit_case ib_iser_io_end_cases[] = {
-	KUNIT_CASE_PARAM(last_event_completes, order_gen_params),
+	KUNIT_CASE_PARAM(last_event_completes, io_end_gen_params),
 	KUNIT_CASE(later_command_may_finish_first),
 	KUNIT_CASE(response_survives_failing_connection),
 	KUNIT_CASE(failed_connection_gives_command_back),

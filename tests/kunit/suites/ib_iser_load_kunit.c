@@ -27,6 +27,26 @@ static void slots_are_used_again(struct kunit *test)
 	}
 }
 
+/* Those of commands with Data-Outs, too: what was chained to them is gone. */
+static void slots_are_used_again_after_dataouts(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, &(struct iscsid_params) {
+		.no_initial_r2t = true, .max_xmit = 512, .first_burst = 8192 });
+	unsigned int i;
+
+	s->cmds_max = 16;
+	session_connect(s);
+	session_create(s);
+	session_bind(s);
+	session_login(s);
+	session_scan(s);
+	/* Fifteen slots in turn: each gets commands of all kinds. */
+	for (i = 0; i < 96; i++)
+		cmd_expect_good(cmd_submit(s, &(struct cmd_spec) {
+			.len = i % 4 == 1 ? 512 : 4096, .write = i % 4 }));
+}
+
 /* As many as there are slots at once, answered last first. */
 static void answers_come_in_reverse(struct kunit *test)
 {
@@ -251,6 +271,7 @@ static void long_command_that_goes_keeps_no_room(struct kunit *test)
 
 static struct kunit_case ib_iser_load_cases[] = {
 	KUNIT_CASE(slots_are_used_again),
+	KUNIT_CASE(slots_are_used_again_after_dataouts),
 	KUNIT_CASE(answers_come_in_reverse),
 	KUNIT_CASE_PARAM(commands_wait_for_room, load_gen_params),
 	KUNIT_CASE(failed_posts_take_no_room),

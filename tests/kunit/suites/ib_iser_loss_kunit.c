@@ -276,7 +276,7 @@ static void removal_set_up(struct bed *bed, enum removal_state state)
 }
 
 /* RoCE: the device goes, iscsid is dead: within a second, and nothing is left. */
-static void removal_waits_for_nobody(struct kunit *test)
+static void removal_on_roce_waits_for_nobody(struct kunit *test)
 {
 	const struct removal_case *c = test->param_value;
 	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
@@ -307,7 +307,7 @@ static struct kunit_case ib_iser_loss_cases[] = {
 	KUNIT_CASE(reject_of_what_was_up_is_reported),
 	KUNIT_CASE(only_the_own_address_matters),
 	KUNIT_CASE(address_of_another_netdev_is_another),
-	KUNIT_CASE_PARAM(removal_waits_for_nobody, removal_gen_params),
+	KUNIT_CASE_PARAM(removal_on_roce_waits_for_nobody, removal_gen_params),
 	{}
 };
 

@@ -47,10 +47,9 @@ static void dead_iscsid_leaves_nothing(struct kunit *test)
 }
 
 /* unplugged | iscsid is dead and the peer silent: the removal returns at once */
-static void removal_waits_for_nobody(struct kunit *test)
+static void removal_on_iwarp_waits_for_nobody(struct kunit *test)
 {
-	struct order_run *b = teardown_run(test, ORDER_BUSY,
-					       EV_REMOVAL);
+	struct order_run *b = teardown_run(test, ORDER_BUSY, EV_REMOVAL);
 	unsigned long start = jiffies;
 
 	b->bed->hca->hold_close = true;
@@ -73,6 +72,22 @@ static void conn_is_destroyed_without_stop(struct kunit *test)
 	b->bound = false;
 	bed_settle();
 	bed_expect_nothing_left(b->bed);
+}
+
+/* bind | destroy_conn without a stop: the class does not insist on one */
+static void conn_is_destroyed_in_login_without_stop(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_session(bed, NULL);
+
+	session_connect(s);
+	session_create(s);
+	session_bind(s);
+	KUNIT_EXPECT_EQ(test, iscsid_destroy_conn(bed->iscsid, s->sid), 0);
+	s->has_conn = false;
+	session_close(s);
+	KUNIT_EXPECT_EQ(test, bed->hca->n_qp, 0);
+	KUNIT_EXPECT_EQ(test, bed->hca->dma->live, 0);
 }
 
 /* ep_disconnect, stop, destroy_conn | the release, which takes a second */
@@ -117,8 +132,9 @@ static void late_put_outlives_device(struct kunit *test)
 
 static struct kunit_case ib_iser_teardown_cases[] = {
 	KUNIT_CASE(dead_iscsid_leaves_nothing),
-	KUNIT_CASE(removal_waits_for_nobody),
+	KUNIT_CASE(removal_on_iwarp_waits_for_nobody),
 	KUNIT_CASE(conn_is_destroyed_without_stop),
+	KUNIT_CASE(conn_is_destroyed_in_login_without_stop),
 	KUNIT_CASE(iscsi_conn_outlives_the_release),
 	KUNIT_CASE(late_put_outlives_device),
 	{}
