@@ -29,9 +29,10 @@ TEST_F(Aborts, ConnectionsDieUnderLoadWhileTheyAreOut)
 		    {{"node.conn[0].timeo.noop_out_interval", "0"},
 		     {"node.conn[0].timeo.noop_out_timeout", "0"}});
 	const std::string disk = login.disk();
-	VerifiedPasses io(initiator(), disk, 16, minutes(5));
 
-	initiator().output("echo 2 >/sys/block/" + disk.substr(5) + "/device/timeout");
+	// Before any command that is to time out: libiscsi doubles 30 s to a minute.
+	initiator().output("udevadm settle; echo 2 >/sys/block/" + disk.substr(5) + "/device/timeout");
+	VerifiedPasses io(initiator(), disk, 16, minutes(5));
 	await_io(initiator(), disk);
 	for (int i = 1; i <= 4; i++) {
 		SCOPED_TRACE(testing::Message() << "death " << i);
