@@ -31,10 +31,12 @@ struct KnownWarning {
 static const KnownWarning *known(const std::vector<std::string> &lines, std::size_t at)
 {
 	static const KnownWarning warnings[] = {
-		{"check_flush_dependency at a logout",
-		 "check_flush_dependency",
-		 {"pm_runtime_remove", "__iscsi_unbind_session"}},
-		{"LIO warns at a Logout whose response failed", "iscsit_release_cmd", {"ib_cq_poll_work"}},
+		{.heading = "check_flush_dependency at a logout",
+		 .line = "check_flush_dependency",
+		 .trace = {"pm_runtime_remove", "__iscsi_unbind_session"}},
+		{.heading = "LIO warns at a Logout whose response failed",
+		 .line = "iscsit_release_cmd",
+		 .trace = {"ib_cq_poll_work"}},
 	};
 	std::string trace;
 
