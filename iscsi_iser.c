@@ -40,6 +40,7 @@
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
+#include <linux/slab.h>
 
 #include "iscsi_iser.h"
 
@@ -139,7 +140,21 @@ static void iser_destroy_session(struct iscsi_cls_session *cls_session)
 static struct iscsi_cls_conn *iser_create_conn(struct iscsi_cls_session *cls_session,
 					       u32 cid)
 {
-	return iscsi_conn_setup(cls_session, sizeof(struct iser_binding), cid);
+	struct iscsi_cls_conn *cls_conn;
+	struct iser_binding *binding;
+	struct iser_stats *stats;
+
+	stats = kzalloc(sizeof(*stats), GFP_KERNEL);
+	if (!stats)
+		return NULL;
+	cls_conn = iscsi_conn_setup(cls_session, sizeof(*binding), cid);
+	if (!cls_conn) {
+		kfree(stats);
+		return NULL;
+	}
+	binding = ((struct iscsi_conn *)cls_conn->dd_data)->dd_data;
+	binding->stats = stats;
+	return cls_conn;
 }
 
 /**
@@ -206,9 +221,12 @@ static int iser_bind_slots(struct iser_conn *conn, struct iscsi_conn *iscsi_conn
 	    session->cmds_max > conn->device->max_tasks) {
 		err = -EINVAL;
 	} else {
-		conn->stats = &binding->stats;
+		conn->stats = binding->stats;
 		err = iser_mem_alloc_ios(conn, session->cmds_max);
 	}
+	/* An entry of the send queue aside for each command's LOCAL_INV. */
+	if (!err)
+		conn->sq_size -= session->host->can_queue;
 	iser_conn_unlock_setup(conn);
 	return err;
 }
@@ -283,7 +301,7 @@ static int iser_start_dataouts(struct iser_conn *conn, struct iscsi_conn *iscsi_
 {
 	struct iscsi_session *session = iscsi_conn->session;
 	u32 segment = min(iscsi_conn->max_xmit_dlength, ISCSI_DEF_MAX_RECV_SEG_LEN);
-	u32 immediate, unsolicited, count;
+	u32 immediate, unsolicited, count, room;
 
 	/* Protection information is made and checked where data is registered. */
 	if (scsi_host_get_prot(session->host)) {
@@ -301,7 +319,9 @@ static int iser_start_dataouts(struct iser_conn *conn, struct iscsi_conn *iscsi_
 	count = DIV_ROUND_UP(unsolicited - immediate, segment);
 	if (!count)
 		return 0;
-	if (count > conn->device->max_dataouts) {
+	/* All that there is when the queue is at rest. */
+	room = conn->sq_size - conn->sq_unsignalled - ISER_CONTROL_WRS;
+	if (conn->reg_wrs + 1 + count > room) {
 		iscsi_conn_printk(KERN_ERR, iscsi_conn,
 				  "iSER: FirstBurstLength %u in segments of %u needs more send queue than there is (%u)\n",
 				  session->first_burst, segment, conn->sq_size);
@@ -386,13 +406,15 @@ static void iser_destroy_conn(struct iscsi_cls_conn *cls_conn)
 {
 	struct iscsi_conn *iscsi_conn = cls_conn->dd_data;
 	struct iser_conn *conn = iser_bound_conn_get(iscsi_conn);
+	struct iser_binding *binding = iscsi_conn->dd_data;
 
 	/* The class does not insist on a stop, without which nobody ends the tasks. */
 	if (conn) {
 		iser_conn_put(conn);
 		iser_stop_conn(cls_conn, STOP_CONN_TERM);
 	}
-	iser_vector_forget(iscsi_conn->dd_data);
+	iser_vector_forget(binding);
+	kfree(binding->stats);
 	iscsi_conn_teardown(cls_conn);
 }
 

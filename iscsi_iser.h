@@ -5,15 +5,15 @@
  *
  * Invariants, cited by number in the code that upholds them:
  *  1. When a command is completed to SCSI, no rkey of it is usable and no work
- *     request of it is outstanding.
+ *     request refers to memory of it, its header included.
  *  2. An rkey grants what the direction needs: a read command grants remote
- *     write, a write command remote read, data that is sent grants nothing.
+ *     write, a write command remote read. Data that is sent has none.
  *  3. No DMA mapping, MR or work request of a connection exists after its
  *     release; no mapping or work request of a command after stop_conn.
  *  4. A connection's memory outlives each task that points into it; a device
  *     outlives each connection's RDMA resources.
- *  5. A command's registration, command PDU and Data-Out PDUs go to the send
- *     queue in one post, after room for all of them has been reserved; what was
+ *  5. A command's PDU goes to the send queue in one post with its registration or
+ *     its Data-Out PDUs, after room for all of them has been found; what was
  *     posted in part counts as sent.
  *  6. Nothing from the wire is trusted.
  *  7. Nothing sleeps in a completion, in the I/O path, or with a lock held that
@@ -70,9 +70,9 @@
 
 #define ISER_CMDS_MAX		512	/* tasks of a session at the most */
 #define ISER_SEND_SGES		6	/* header, and data sent from its own pages */
-#define ISER_CMD_WRS		3	/* REG_MR, SEND, LOCAL_INV */
-#define ISER_PI_CMD_WRS		6	/* an integrity registration takes up to four */
+#define ISER_PI_REG_WRS		4	/* SQ entries of an integrity registration, at most */
 #define ISER_CONTROL_WRS	16	/* send queue entries that commands leave free */
+#define ISER_UNSIGNALLED_WRS	64	/* at the most, one after the other */
 #define ISER_UNEXPECTED_PDUS	24	/* receives beyond one for each task */
 #define ISER_LOGIN_RECVS	16	/* receives before the session is known */
 #define ISER_RECV_BATCH		8	/* receives reposted at a time */
@@ -109,10 +109,10 @@ struct iser_device {
 	u32			sq_wrs;		/* I: send queue entries, drain's excepted */
 	u32			rq_wrs;		/* I: likewise */
 	u32			cq_entries;	/* I: for both queues */
-	u32			cmd_wrs;	/* I: what a command may take of the SQ */
+	u32			reg_wrs;	/* I: SQ entries of a registration */
+	u32			sq_unsignalled;	/* I: SQ entries that may be at a time */
 	u32			max_cmds;	/* I: of a session, that the SQ holds */
 	u32			max_tasks;	/* I: of a session, a power of two */
-	u32			max_dataouts;	/* I: of a command */
 	u32			send_sges;	/* I */
 	u32			recv_sges;	/* I: two, or one for all of a PDU */
 	u32			recv_size;	/* I: a receive's own buffer */
@@ -129,7 +129,7 @@ struct iser_device {
 
 /* What the HCA still owns of an I/O: iser_io.hca, which only iser_io.c looks at. */
 enum iser_io_hca {
-	ISER_IO_SEND		= BIT(0),	/* PDUs: until the last SEND has completed */
+	ISER_IO_SEND		= BIT(0),	/* memory: until the last SEND has completed */
 	ISER_IO_RKEY		= BIT(1),	/* MR: until somebody invalidates it */
 	ISER_IO_INV		= BIT(2),	/* MR: until LOCAL_INV has completed */
 	ISER_IO_PART		= BIT(3),	/* posted in part: until the flush */
@@ -149,43 +149,53 @@ enum iser_wr_kind {
  * One for each task of the session, found by task->itt. From a successful post
  * until @hca has become zero the slot belongs to the HCA and holds a reference
  * on its task; before and after it belongs to the task (F).
+ *
+ * What a read and a registered write need lies in the first three cache lines.
  */
 struct iser_io {
+	/* of all, and what a response needs */
 	atomic_t		hca;		/* A: enum iser_io_hca */
 	u8			awaits;		/* opcode of the response that is due, or 0;
 						 * cleared under back_lock
 						 */
 	bool			no_response;	/* NOP-Out that gets no answer */
 	bool			pins_conn;	/* outlives the stop: holds a reference */
+	bool			pi_unchecked;	/* pi_mr's status has not been asked for */
 	struct iser_conn	*conn;		/* I */
 	struct iscsi_task	*task;		/* alloc_pdu until cleanup_task */
 	struct iser_pdu_hdr	*hdr;		/* I: part of conn->hdrs */
-
+	struct ib_mr		*mr;		/* I: NULL in discovery sessions */
 	struct scatterlist	*sg;		/* mapped data; NULL: none is mapped */
 	int			sg_count;	/* entries of it before mapping */
 	int			dma_count;	/* and after */
+	enum dma_data_direction	dir;
+	u32			length;		/* EDTL */
+
+	/* a registration, and the command behind it */
+	struct ib_reg_wr	reg_wr;		/* its mr is the one in use */
+	s32			prepared;	/* enum iser_io_hca of a command, or an errno */
+	u16			sq_wrs;		/* send queue entries to take */
+	u16			dataouts;	/* Data-Out PDUs sent */
+
+	struct ib_send_wr	inline_wr;	/* I: header of a registered command */
+	struct ib_sge		inline_sge;	/* I: by its virtual address */
+	struct ib_cqe		early_cqe;	/* what is not signalled */
+
+	/* PDUs that are sent from memory */
+	struct ib_send_wr	send_wr;
+	struct ib_cqe		send_cqe;	/* last SEND */
+	struct ib_cqe		inv_cqe;	/* LOCAL_INV */
+	u32			sq_end;		/* conn->sq_posted with it */
+	u32			text_len;	/* 0: none is mapped */
+	u64			text_dma;	/* mapped text of a control PDU */
+	struct ib_sge		sge[ISER_SEND_SGES];
+
+	struct ib_mr		*pi_mr;		/* I: for protected commands; NULL: none */
 	struct scatterlist	*prot_sg;	/* mapped protection information, or NULL */
 	int			prot_count;	/* entries of it before mapping */
 	int			prot_dma_count;	/* and after */
-	enum dma_data_direction	dir;
-	u32			length;		/* EDTL */
 	u64			posted;		/* ns; written while somebody takes the time */
-	int			prepared;	/* enum iser_io_hca of a command, or an errno */
-	u32			sq_wrs;		/* send queue entries to reserve */
-	u32			dataouts;	/* Data-Out PDUs sent */
-	u64			text_dma;	/* mapped text of a control PDU */
-	u32			text_len;	/* 0: none is mapped */
-
-	struct ib_mr		*mr;		/* I: NULL in discovery sessions */
-	struct ib_mr		*pi_mr;		/* I: for protected commands; NULL: none */
-	bool			pi_unchecked;	/* its status has not been asked for */
-	struct ib_cqe		send_cqe;	/* last SEND */
-	struct ib_cqe		early_cqe;	/* what is in front of it; not signalled */
-	struct ib_cqe		inv_cqe;	/* LOCAL_INV */
-	struct ib_reg_wr	reg_wr;		/* its mr is the one in use */
-	struct ib_send_wr	send_wr;
-	struct ib_sge		sge[ISER_SEND_SGES];
-};
+} ____cacheline_aligned;
 
 /* A Data-Out PDU on its way; reused in the order of the send queue. */
 struct iser_dataout {
@@ -229,18 +239,20 @@ enum iser_conn_end {
 	ISER_CONN_STOPPED	= BIT(1),	/* its tasks are, for libiscsi */
 };
 
-/* Shown by iscsiadm -m session -r N -s. */
+/* Shown by iscsiadm -m session -r N -s. Each side writes to lines of its own. */
 struct iser_stats {
-	u64	immediate_bytes;	/* F: sent with the command */
-	u64	unsolicited_bytes;	/* F: sent in Data-Out PDUs */
-	u64	solicited_bytes;	/* F: left to the target's RDMA Read */
-	u64	read_bytes;		/* C: placed by the target's RDMA Write */
-	u64	registrations;		/* F */
-	u64	sq_full;		/* F: had to wait for room in the send queue */
-	u64	remote_invalidations;	/* C */
+	/* F */
+	u64	immediate_bytes;	/* sent with the command */
+	u64	unsolicited_bytes;	/* sent in Data-Out PDUs */
+	u64	solicited_bytes;	/* left to the target's RDMA Read */
+	u64	registrations;
+	u64	sq_full;		/* had to wait for room in the send queue */
+	u32	pdus_sent[64];		/* by opcode; SCSI commands are libiscsi's to count */
+	/* C */
+	u64	read_bytes ____cacheline_aligned; /* placed by the target's RDMA Write */
+	u64	remote_invalidations;
 	u64	local_invalidations;	/* F or C: approximate */
-	u32	pdus_sent[64];		/* F: by opcode */
-	u32	pdus_received[64];	/* C: by opcode */
+	u32	pdus_received[64];	/* by opcode */
 };
 
 /* A failure of one of a session's connections; times are 0 until they come. */
@@ -274,7 +286,7 @@ struct iser_session {
 struct iser_binding {
 	struct iser_conn	*conn;		/* F: one reference, bind until stop */
 	struct iser_vector	*vector;	/* iser_vectors_lock */
-	struct iser_stats	stats;
+	struct iser_stats	*stats;		/* I */
 };
 
 /**
@@ -296,41 +308,46 @@ struct iser_conn {
 	int			sgid_index;	/* I: from UP on: the QP's GID entry, or -1 */
 	struct sockaddr_storage	local;		/* I: from UP on */
 
-	/* I/O path */
+	/* I/O path: read by all */
 	struct iscsi_conn	*iscsi_conn;	/* S to set, once, by bind; held */
-	struct iser_stats	*stats;		/* I: part of the iser_binding */
+	struct iser_stats	*stats;		/* I: the iser_binding's */
 	struct iser_io		*ios;		/* I: from bind on; final free frees it */
 	u32			num_ios;	/* I */
-	u32			sq_size;	/* I */
+	enum iser_conn_state	state;		/* S, and F if bound: iser_conn_change_state() */
+	u32			sq_size;	/* I: without the share of LOCAL_INVs */
+	u32			sq_unsignalled;	/* I: the device's, or 0: no inline SENDs */
 	u32			data_sges;	/* I: of a SEND, beside the header's */
-	u32			cmd_wrs;	/* I: the device's */
-	u32			sq_posted;	/* F: entries reserved so far */
-	u32			sq_done;	/* C: entries given back so far */
-	u32			sq_wanted;	/* F: entries that a command waits for, or 0 */
+	u32			reg_wrs;	/* I: the device's */
 	struct iser_dataout	*dataouts;	/* I: from start_conn on */
 	u32			num_dataouts;	/* I: a power of two, or 0 */
-	u32			dataouts_posted; /* F */
-	bool			misfit_logged;	/* F: see iser_prepare_log_misfit() */
 	struct iser_hdr_pages	*hdrs;		/* I: of ios */
 	struct iser_hdr_pages	*dataout_hdrs;	/* I */
-
-	/* receiving */
 	struct list_head	rx_chunks;	/* M: receives and their buffers */
-	struct ib_recv_wr	*rx_repost;	/* C: chain not yet posted */
-	u32			rx_repost_count; /* C */
 	u32			rx_count;	/* M: receives made so far */
-	u32			rx_posted;	/* S: how often receives were posted so far */
-	u32			rx_done;	/* C: and given back */
 	struct {
 		u8		*addr;
 		u64		dma;
 	} overflow[ISER_OVERFLOWS];		/* M: shared by the receives in turn */
 	u8			*large_pdu;	/* M: a large data segment in one piece */
+
+	/* I/O path: written by the sender */
+	u32			sq_posted ____cacheline_aligned; /* F: entries taken so far */
+	u32			sq_signalled;	/* F: of them, up to the last signalled one */
+	u32			sq_wanted;	/* F: entries that a command waits for, or 0 */
+	u32			dataouts_posted; /* F */
+	const struct ib_send_wr	*bad_wr;	/* F: of a post that has failed */
+	bool			misfit_logged;	/* F: see iser_prepare_log_misfit() */
+
+	/* I/O path: written by the completion handlers */
+	u32			sq_done ____cacheline_aligned; /* C: entries given back */
+	u32			rx_repost_count; /* C */
+	struct ib_recv_wr	*rx_repost;	/* C: chain not yet posted */
 	struct iser_rx		*held_rx;	/* C: response before its request's SEND */
+	u32			rx_done;	/* C: receives given back */
+	u32			rx_posted;	/* S: how often receives were posted so far */
 
 	/* connection management */
 	spinlock_t		state_lock;	/* taken inside frwd_lock, and in hard irq */
-	enum iser_conn_state	state;		/* S, and F if bound: iser_conn_change_state() */
 	u8			ended;		/* S: enum iser_conn_end */
 	int			err;		/* S: first failure, stays */
 	const char		*cause;		/* of it, in words; written by the first one */
@@ -471,10 +488,7 @@ int iser_alloc_pdu(struct iscsi_task *task, u8 opcode);
 void iser_cleanup_task(struct iscsi_task *task);
 void iser_io_init(struct iser_io *io);
 void iser_io_set_control(struct iser_io *io);
-int iser_io_register(struct iser_io *io, int access);
 int iser_io_post(struct iser_io *io, int owned);
-const char *iser_io_answered(struct iser_io *io, struct iscsi_scsi_rsp *rsp,
-			     struct ib_wc *wc);
 void iser_io_invalidate(struct iser_io *io);
 bool iser_io_is_sent(struct iser_io *io);
 bool iser_io_is_owed(struct iser_io *io);
@@ -488,9 +502,9 @@ int iser_mem_alloc_mrs(struct iser_conn *conn);
 void iser_mem_free_mrs(struct iser_conn *conn);
 int iser_mem_alloc_dataouts(struct iser_conn *conn, u32 count);
 void iser_hdrs_unmap(struct ib_device *ibdev, struct iser_hdr_pages *hdrs);
-int iser_mem_map(struct iser_io *io, struct scsi_cmnd *sc);
+int iser_mem_map_prot(struct iser_io *io, struct scsi_cmnd *sc);
 int iser_mem_map_text(struct iser_io *io, void *text, u32 len);
-void iser_mem_unmap(struct iser_io *io);
+void iser_mem_unmap_others(struct iser_io *io);
 
 /* iser_pi.c */
 void iser_pi_query_device(struct iser_device *device);

@@ -17,7 +17,7 @@
 void iser_attr_get_stats(struct iscsi_cls_conn *cls_conn, struct iscsi_stats *stats)
 {
 	struct iscsi_conn *iscsi_conn = cls_conn->dd_data;
-	struct iser_stats *own = &((struct iser_binding *)iscsi_conn->dd_data)->stats;
+	struct iser_stats *own = ((struct iser_binding *)iscsi_conn->dd_data)->stats;
 	const struct {
 		const char	*name;
 		u64		value;
@@ -34,8 +34,9 @@ void iser_attr_get_stats(struct iscsi_cls_conn *cls_conn, struct iscsi_stats *st
 	};
 	int i;
 
-	stats->txdata_octets = iscsi_conn->txdata_octets;
-	stats->rxdata_octets = iscsi_conn->rxdata_octets;
+	stats->txdata_octets = own->immediate_bytes + own->unsolicited_bytes +
+			       own->solicited_bytes;
+	stats->rxdata_octets = own->read_bytes;
 	stats->noptx_pdus = own->pdus_sent[ISCSI_OP_NOOP_OUT];
 	stats->scsicmd_pdus = iscsi_conn->scsicmd_pdus_cnt;
 	stats->tmfcmd_pdus = iscsi_conn->tmfcmd_pdus_cnt;

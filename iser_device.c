@@ -171,8 +171,11 @@ static bool iser_device_size_queues(struct iser_device *device)
 	const struct ib_device_attr *attrs = &device->ibdev->attrs;
 	u32 qp_wrs = attrs->max_qp_wr;
 	u32 cqes = attrs->max_cqe;
+	u32 cmd_wrs;
 
-	device->cmd_wrs = device->prot_caps ? ISER_PI_CMD_WRS : ISER_CMD_WRS;
+	device->reg_wrs = device->prot_caps ? ISER_PI_REG_WRS : 1;
+	/* With its SEND, and the LOCAL_INV that it may come to need. */
+	cmd_wrs = device->reg_wrs + 2;
 	device->rq_wrs = min_t(u32, ISER_CMDS_MAX + ISER_UNEXPECTED_PDUS, qp_wrs - 1);
 	device->sq_wrs = min_t(u32, 2 * ISER_CMDS_MAX - 2, qp_wrs - 1);
 	if (device->rq_wrs + device->sq_wrs + 2 > cqes) {
@@ -180,14 +183,15 @@ static bool iser_device_size_queues(struct iser_device *device)
 		device->sq_wrs = min(device->sq_wrs, (cqes - 2) / 3 * 2);
 	}
 	if (device->rq_wrs < ISCSI_TOTAL_CMDS_MIN + ISER_UNEXPECTED_PDUS ||
-	    device->sq_wrs < ISCSI_TOTAL_CMDS_MIN * ISER_CMD_WRS + ISER_CONTROL_WRS)
+	    device->sq_wrs < ISCSI_TOTAL_CMDS_MIN * cmd_wrs + ISER_CONTROL_WRS)
 		return false;
 	device->cq_entries = device->rq_wrs + device->sq_wrs + 2;
 	device->max_tasks = min_t(u32, ISER_CMDS_MAX,
 				  rounddown_pow_of_two(device->rq_wrs -
 						       ISER_UNEXPECTED_PDUS));
-	device->max_cmds = (device->sq_wrs - ISER_CONTROL_WRS) / device->cmd_wrs;
-	device->max_dataouts = device->sq_wrs - ISER_CONTROL_WRS - device->cmd_wrs;
+	device->sq_unsignalled = min_t(u32, ISER_UNSIGNALLED_WRS, device->sq_wrs / 8);
+	device->max_cmds = (device->sq_wrs - device->sq_unsignalled -
+			    ISER_CONTROL_WRS) / cmd_wrs;
 	return true;
 }
 

@@ -4,33 +4,41 @@
  *
  * libiscsi calls with session->frwd_lock held, BH off, nothing may sleep. It has
  * built the BHS in the task's slot. iser_init_task() maps the data of a SCSI command
- * and prepares its registration where the target is to fetch or place it;
- * iser_xmit_task() sends it: registration, command and unsolicited Data-Out PDUs are
- * posted as one chain. It returns an error only if nothing was sent; libiscsi then
- * asks again. After the post it touches neither slot nor task. What happens from then
- * on is told in iser_io.c.
+ * and decides how it goes: a read is registered, and the target places its data. The
+ * data of a write goes unasked, with the command and in Data-Out PDUs behind it, if
+ * that is allowed for all of it; else none does, the write is registered, and the
+ * target fetches it. iser_xmit_task() posts what belongs to a command as one chain.
+ * It returns an error only if nothing was sent; libiscsi then asks again. After the
+ * post it touches neither slot nor task. What happens from then on is told in
+ * iser_io.c.
+ *
+ * The send queue is accounted for by position. A signalled SEND that completes gives
+ * back all that was posted before it; what is not signalled takes room until then,
+ * hence so many entries of it and no more. For the LOCAL_INV that a command may come
+ * to need there is an entry aside, one for each that SCSI may have out.
  */
-#include "iscsi_iser.h"
+#include "iser_io.h"
 
 static u32 iser_sq_used(struct iser_conn *conn)
 {
-	/* Pairs with WRITE_ONCE() in iser_io_over(). */
+	/* Pairs with WRITE_ONCE() in iser_io_sent(). */
 	return conn->sq_posted - READ_ONCE(conn->sq_done);
 }
 
 /*
  * Is there room for a command? One with many Data-Outs might wait for ever, while
  * the shorter ones of other LUNs take each entry that comes free. So what it needs
- * is left free, until a command with Data-Outs has gone, or the queue is empty,
- * because whoever waited will not come again.
+ * is left free, until a command with Data-Outs has gone, or nothing more will come
+ * free, because whoever waited will not come again.
  */
 static bool iser_sq_has_room(struct iser_io *io)
 {
-	u32 needed = io->sq_wrs + ISER_CONTROL_WRS;
 	struct iser_conn *conn = io->conn;
+	u32 needed = io->sq_wrs + ISER_CONTROL_WRS;
 	u32 used = iser_sq_used(conn);
 
-	if (unlikely(conn->sq_wanted) && (io->dataouts || !used))
+	if (unlikely(conn->sq_wanted) &&
+	    (io->dataouts || used == conn->sq_posted - conn->sq_signalled))
 		conn->sq_wanted = 0;
 	if (likely(conn->sq_size - used >= needed + conn->sq_wanted))
 		return true;
@@ -40,7 +48,7 @@ static bool iser_sq_has_room(struct iser_io *io)
 	return false;
 }
 
-static void iser_prepare_slot(struct iser_io *io)
+static __always_inline void iser_prepare_slot(struct iser_io *io)
 {
 	memset(&io->hdr->iser, 0, sizeof(io->hdr->iser));
 	io->hdr->iser.flags = ISCSI_CTRL;
@@ -113,117 +121,126 @@ static int iser_prepare_sges(struct iser_io *io, struct ib_sge *sge, int max,
 }
 
 /*
- * As iser_prepare_sges(), for registered data: what is in too many pieces is
- * sent through the MR, whose registration stands in front of it in the queue.
- *
- * The MR may be invalidated, by the target's answer or after it, before the
- * transport's acknowledgment of the SEND has come. Should that get lost, the
- * SEND cannot be repeated: the connection fails (local protection error) and is
- * recovered. Nothing wrong is ever sent, for the slot gets a new key no sooner
- * than the SEND has completed. It takes a lost packet and, on a device whose
- * SENDs have four elements or more, pieces that are smaller than pages.
+ * Chain the unsolicited Data-Out PDUs of a command behind it. False: the scatter
+ * list has too many pieces. Apart from what every command does, for few have them.
  */
-static int iser_prepare_sges_mr(struct iser_io *io, struct ib_sge *sge, u32 offset,
-				u32 len)
-{
-	int n = iser_prepare_sges(io, sge, io->conn->data_sges, offset, len);
-
-	if (n)
-		return n;
-	sge->addr = io->reg_wr.mr->iova + offset;
-	sge->length = len;
-	sge->lkey = io->reg_wr.mr->lkey;
-	return 1;
-}
-
-/* Chain the unsolicited Data-Out PDUs of a command behind it. */
-static void iser_prepare_dataouts(struct iser_io *io)
+static noinline bool iser_prepare_dataouts(struct iser_io *io)
 {
 	struct iscsi_task *task = io->task;
 	struct iser_conn *conn = io->conn;
 	struct iscsi_r2t_info *unsol = &task->unsol_r2t;
-	struct ib_send_wr *prev = &io->send_wr;
-	u32 count = io->dataouts;
+	struct ib_send_wr *first = NULL, **next = &first;
+	struct iser_dataout *dataout;
 	u32 i;
+	int n;
 
 	/* Where the queue has room, so has their ring: see iser_start_dataouts(). */
-	for (i = 0; i < count; i++) {
-		struct iser_dataout *dataout =
-			&conn->dataouts[(conn->dataouts_posted + i) &
-					(conn->num_dataouts - 1)];
-
+	for (i = 0; i < io->dataouts; i++) {
+		dataout = &conn->dataouts[(conn->dataouts_posted + i) &
+					  (conn->num_dataouts - 1)];
 		iscsi_prep_data_out_pdu(task, unsol,
 					(struct iscsi_data *)&dataout->hdr->bhs);
-		dataout->wr.num_sge = 1 +
-			iser_prepare_sges_mr(io, dataout->sge + 1,
-					     unsol->data_offset + unsol->sent,
-					     unsol->data_count);
+		n = iser_prepare_sges(io, dataout->sge + 1, conn->data_sges,
+				      unsol->data_offset + unsol->sent,
+				      unsol->data_count);
+		if (!n)
+			return false;
+		dataout->wr.num_sge = 1 + n;
 		dataout->wr.wr_cqe = &io->early_cqe;
 		dataout->wr.send_flags = 0;
 		dataout->wr.next = NULL;
 		ib_dma_sync_single_for_device(conn->ibdev, dataout->sge[0].addr,
 					      sizeof(*dataout->hdr), DMA_TO_DEVICE);
 		unsol->sent += unsol->data_count;
-		prev->next = &dataout->wr;
-		prev = &dataout->wr;
+		*next = &dataout->wr;
+		next = &dataout->wr.next;
 	}
+	dataout->wr.wr_cqe = &io->send_cqe;
+	dataout->wr.send_flags = IB_SEND_SIGNALED;
 	io->send_wr.wr_cqe = &io->early_cqe;
 	io->send_wr.send_flags = 0;
-	prev->wr_cqe = &io->send_cqe;
-	prev->send_flags = IB_SEND_SIGNALED;
+	io->send_wr.next = first;
+	return true;
+}
+
+/* Send a write's data unasked, from its own pages. False: that cannot be done. */
+static bool iser_prepare_unasked(struct iser_io *io)
+{
+	u32 immediate = io->task->imm_count;
+	int n;
+
+	if (immediate) {
+		n = iser_prepare_sges(io, io->sge + 1, io->conn->data_sges, 0, immediate);
+		if (!n)
+			return false;
+		io->send_wr.num_sge = 1 + n;
+	}
+	return !io->dataouts || iser_prepare_dataouts(io);
+}
+
+/* Let the target fetch all of a write's data, whatever libiscsi has in mind. */
+static void iser_prepare_solicited(struct iser_io *io)
+{
+	struct iscsi_task *task = io->task;
+
+	task->imm_count = 0;
+	task->unsol_r2t.data_length = 0;
+	zero_data(io->hdr->bhs.dlength);
+	io->hdr->bhs.flags |= ISCSI_FLAG_CMD_FINAL;
+	io->send_wr.num_sge = 1;
+	io->sq_wrs -= io->dataouts;
+	io->dataouts = 0;
 }
 
 /*
- * The data of a write: what goes with the command, what follows unasked, what
- * the target fetches. The target reads from exactly the address it is given,
- * hence the offset by all that it has been sent. Returns what the HCA will own.
+ * A registered command: its header goes inline and unsignalled, unless as many did
+ * as may. Returns what the HCA will own.
  */
+static int iser_prepare_registered(struct iser_io *io)
+{
+	struct iser_conn *conn = io->conn;
+
+	if (likely(conn->sq_posted - conn->sq_signalled + io->sq_wrs <=
+		   conn->sq_unsignalled))
+		return ISER_IO_RKEY;
+	return ISER_IO_RKEY | ISER_IO_SEND;
+}
+
 static int iser_prepare_write(struct iser_io *io)
 {
 	struct iscsi_task *task = io->task;
 	struct iser_ctrl *iser = &io->hdr->iser;
-	u32 immediate = task->imm_count;
-	u32 unsolicited = task->unsol_r2t.data_length;
-	u32 sent = immediate + unsolicited;
-	int n = 0;
+	struct ib_mr *mr;
 	int err;
 
-	if (immediate) {
-		n = iser_prepare_sges(io, io->sge + 1,
-				      io->conn->data_sges, 0, immediate);
-		io->send_wr.num_sge = 1 + n;
-	}
-	if (n && immediate == io->length)
+	if (task->imm_count + task->unsol_r2t.data_length == io->length &&
+	    likely(iser_prepare_unasked(io)))
 		return ISER_IO_SEND;
-
-	err = iser_io_register(io, io->length > sent ? IB_ACCESS_REMOTE_READ : 0);
-	if (err)
+	iser_prepare_solicited(io);
+	err = iser_io_register(io, IB_ACCESS_REMOTE_READ);
+	if (unlikely(err))
 		return err;
-	if (immediate && !n)
-		io->send_wr.num_sge = 1 +
-			iser_prepare_sges_mr(io, io->sge + 1, 0, immediate);
-	if (io->length > sent) {
-		iser->flags |= ISER_WSV;
-		iser->write_stag = cpu_to_be32(io->reg_wr.mr->rkey);
-		iser->write_va = cpu_to_be64(io->reg_wr.mr->iova + sent);
-	}
-	if (unsolicited)
-		iser_prepare_dataouts(io);
-	return ISER_IO_SEND | ISER_IO_RKEY;
+	mr = io->reg_wr.mr;
+	iser->flags |= ISER_WSV;
+	iser->write_stag = cpu_to_be32(mr->rkey);
+	iser->write_va = cpu_to_be64(mr->iova);
+	return iser_prepare_registered(io);
 }
 
 static int iser_prepare_read(struct iser_io *io)
 {
 	struct iser_ctrl *iser = &io->hdr->iser;
+	struct ib_mr *mr;
 	int err;
 
 	err = iser_io_register(io, IB_ACCESS_LOCAL_WRITE | IB_ACCESS_REMOTE_WRITE);
-	if (err)
+	if (unlikely(err))
 		return err;
+	mr = io->reg_wr.mr;
 	iser->flags |= ISER_RSV;
-	iser->read_stag = cpu_to_be32(io->reg_wr.mr->rkey);
-	iser->read_va = cpu_to_be64(io->reg_wr.mr->iova);
-	return ISER_IO_SEND | ISER_IO_RKEY;
+	iser->read_stag = cpu_to_be32(mr->rkey);
+	iser->read_va = cpu_to_be64(mr->iova);
+	return iser_prepare_registered(io);
 }
 
 /* A SCSI command. Returns what the HCA will own. */
@@ -236,7 +253,7 @@ static int iser_prepare_command(struct iser_io *io, struct scsi_cmnd *sc)
 		unsolicited = io->task->unsol_r2t.data_length;
 	if (unsolicited)
 		io->dataouts = DIV_ROUND_UP(unsolicited, io->task->conn->max_xmit_dlength);
-	io->sq_wrs = io->conn->cmd_wrs + io->dataouts;
+	io->sq_wrs = io->conn->reg_wrs + 1 + io->dataouts;
 	if (unlikely(!iser_sq_has_room(io)))
 		return -EAGAIN;
 	io->dir = sc->sc_data_direction;
@@ -279,8 +296,12 @@ int iser_init_task(struct iscsi_task *task)
 {
 	struct iser_io *io = iser_task_io(task);
 
-	if (!task->sc || unlikely(io->conn->state != ISER_CONN_UP))
+	if (!task->sc)
 		return 0;
+	if (unlikely(io->conn->state != ISER_CONN_UP)) {
+		io->prepared = -ENOTCONN;
+		return 0;
+	}
 	iser_prepare_slot(io);
 	io->prepared = iser_prepare_command(io, task->sc);
 	if (likely(io->prepared != -EINVAL && io->prepared != -EOPNOTSUPP))
@@ -293,8 +314,8 @@ int iser_init_task(struct iscsi_task *task)
  * iser_xmit_task - callback: send a PDU
  * @task: with a slot, its BHS built; a command has been prepared
  *
- * Posts only while the connection is UP; for a bound connection that state is
- * left under frwd_lock.
+ * Posts only while the connection is UP, as it was in init_task, too: a bound
+ * connection leaves that state under frwd_lock.
  *
  * Context: frwd_lock held, BH off.
  * Return: 0 if anything was sent. Else nothing was, and libiscsi gives a SCSI
@@ -308,10 +329,10 @@ int iser_xmit_task(struct iscsi_task *task)
 	int owned;
 
 	lockdep_assert_held(&task->conn->session->frwd_lock);
-	if (unlikely(io->conn->state != ISER_CONN_UP))
-		return -ENOTCONN;
-	if (task->sc) {
+	if (likely(task->sc)) {
 		owned = io->prepared;
+	} else if (io->conn->state != ISER_CONN_UP) {
+		return -ENOTCONN;
 	} else {
 		iser_prepare_slot(io);
 		owned = iser_prepare_control(io);

@@ -9,14 +9,21 @@
  * alive.
  *
  * With the post the slot passes to the HCA, together with a reference on the task.
- * io->hca says what keeps it there, and no other file looks at it:
+ * io->hca says what keeps it there, and only iser_io.[ch] look at it:
  *
- *   SEND   the PDUs, until the last SEND has completed;
+ *   SEND   memory that is sent from, until the last SEND has completed;
  *   RKEY   the rkey is alive, until somebody invalidates it: the target, whose
  *          response says so, or this side, which makes it
  *   INV    a LOCAL_INV, until it has completed. If it fails, the rkey may be alive
  *          and it is RKEY again, until the flush
  *   PART   some of it was posted, and nobody knows how much: until the flush
+ *
+ * Most registered commands have no SEND: their header is posted inline, so that the
+ * provider has a copy of it, and the HCA nothing to fetch. Such a SEND is not
+ * signalled, for nobody waits for it. What the HCA says of the rkey is enough: if the
+ * target has invalidated it, the REG_MR had been executed, for else the key would not
+ * have been valid; and a LOCAL_INV that completes stands behind both. Now and then
+ * one is signalled all the same, and sent from memory, to account for the queue.
  *
  * Each completion takes its bit away; who takes the last one puts the reference. A
  * response goes up to libiscsi at once, which drops its own reference. So the task
@@ -32,8 +39,7 @@
  * handlers, which run one after the other in the softirq of the connection's CQ,
  * find everything from the slot and take no lock to find it.
  */
-#include "iscsi_iser.h"
-#include "iser_trace.h"
+#include "iser_io.h"
 
 /**
  * iser_alloc_pdu - callback: give a task its slot
@@ -104,69 +110,6 @@ void iser_io_pin_conn(struct iser_io *io)
 	iser_conn_get(io->conn);
 }
 
-/**
- * iser_io_register - prepare the registration of a command's data
- * @io: slot with mapped data, its MR's last registration dead
- * @access: remote rights, or 0 for data that only this side reads
- *
- * io->reg_wr is posted in front of the command.
- *
- * Context: init_task, frwd_lock held.
- * Return: 0; -EINVAL or -EOPNOTSUPP if the MR cannot describe the scatter list and
- * never will; else what the device said.
- */
-int iser_io_register(struct iser_io *io, int access)
-{
-	struct ib_mr *mr = io->mr;
-	int n;
-
-	if (unlikely(io->task->protected))
-		return iser_pi_register(io, access);
-	n = ib_map_mr_sg(mr, io->sg, io->dma_count, NULL, ISER_MR_PAGE_SIZE);
-	if (unlikely(n != io->dma_count))
-		return n < 0 ? n : -EINVAL;
-	ib_update_fast_reg_key(mr, ib_inc_rkey(mr->rkey));
-	io->reg_wr.wr.opcode = IB_WR_REG_MR;
-	io->reg_wr.mr = mr;
-	io->reg_wr.key = mr->rkey;
-	io->reg_wr.access = access;
-	trace_iser_mr_register(io);
-	return 0;
-}
-
-/* The HCA has given the whole slot back. */
-static void iser_io_over(struct iser_io *io)
-{
-	struct iser_conn *conn = io->conn;
-
-	/*
-	 * Before the put, after which the slot may be another task's. Pairs with
-	 * READ_ONCE() in iser_sq_used().
-	 */
-	WRITE_ONCE(conn->sq_done, conn->sq_done + io->sq_wrs);
-	iscsi_put_task(io->task);
-}
-
-/* The HCA has given @part of a slot back. */
-static void iser_io_end(struct iser_io *io, enum iser_io_hca part)
-{
-	if (atomic_sub_and_test(part, &io->hca))
-		iser_io_over(io);
-}
-
-/* The target has invalidated the rkey; an error handler may be about to. */
-static void iser_io_end_rkey(struct iser_io *io)
-{
-	int owned = atomic_read(&io->hca);
-
-	do {
-		if (unlikely(!(owned & ISER_IO_RKEY)))
-			return;
-	} while (!atomic_try_cmpxchg(&io->hca, &owned, owned - ISER_IO_RKEY));
-	if (owned == ISER_IO_RKEY)
-		iser_io_over(io);
-}
-
 /* Decide who invalidates an rkey. True for one caller. */
 static bool iser_io_claim_rkey(struct iser_io *io)
 {
@@ -221,56 +164,6 @@ void iser_io_invalidate(struct iser_io *io)
 	}
 }
 
-static void iser_io_count_read(struct iser_io *io, struct iscsi_scsi_rsp *rsp)
-{
-	struct iser_conn *conn = io->conn;
-	u32 moved = io->length;
-
-	if (io->dir != DMA_FROM_DEVICE)
-		return;
-	if (rsp->flags & ISCSI_FLAG_CMD_UNDERFLOW)
-		moved -= min(be32_to_cpu(rsp->residual_count), moved);
-	conn->stats->read_bytes += moved;
-	conn->iscsi_conn->rxdata_octets += moved;
-}
-
-/**
- * iser_io_answered - a SCSI Response has come: the rkey's life ends
- * @io: slot that it names
- * @rsp: the response
- * @wc: of its receive
- *
- * Either the target has invalidated the rkey, which must be the one that the
- * command advertised; or it is done from here.
- *
- * Context: completion handler.
- * Return: what is wrong with the response; or NULL, and libiscsi may see it.
- */
-const char *iser_io_answered(struct iser_io *io, struct iscsi_scsi_rsp *rsp,
-			     struct ib_wc *wc)
-{
-	bool invalidated = wc->wc_flags & IB_WC_WITH_INVALIDATE;
-	struct iser_conn *conn = io->conn;
-	int owned = atomic_read(&io->hca);
-
-	/* A slot that the HCA owns has a task, and its header is as it was sent. */
-	if (unlikely(owned && io->hdr->bhs.itt != rsp->itt))
-		return "a response is for nothing that waits for one";
-	trace_iser_io_response(conn, rsp, invalidated);
-	if (unlikely(invalidated && (!(owned & (ISER_IO_RKEY | ISER_IO_INV)) ||
-				     wc->ex.invalidate_rkey != io->reg_wr.mr->rkey)))
-		return "a response invalidated an rkey that is not its command's";
-	if (owned)
-		iser_io_count_read(io, rsp);
-	if (invalidated) {
-		conn->stats->remote_invalidations++;
-		iser_io_end_rkey(io);
-	} else if (owned & ISER_IO_RKEY) {
-		iser_io_invalidate(io);
-	}
-	return NULL;
-}
-
 /**
  * iser_io_is_sent - has the slot's PDU left for good?
  * @io: slot
@@ -283,14 +176,20 @@ bool iser_io_is_sent(struct iser_io *io)
 	return !(atomic_read(&io->hca) & ISER_IO_SEND);
 }
 
+/* A signalled SEND has completed, and with it all that was posted before. */
+static void iser_io_sent(struct iser_io *io, struct ib_wc *wc)
+{
+	if (unlikely(wc->status != IB_WC_SUCCESS))
+		iser_conn_wc_failed(io->conn, wc, ISER_WR_SEND, io->hdr->bhs.itt);
+	/* Pairs with READ_ONCE() in iser_sq_used(). */
+	WRITE_ONCE(io->conn->sq_done, io->sq_end);
+	iser_io_end(io, ISER_IO_SEND);
+}
+
 /* The last SEND of a SCSI command has completed. */
 static void iser_io_send_done(struct ib_cq *cq, struct ib_wc *wc)
 {
-	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, send_cqe);
-
-	if (unlikely(wc->status != IB_WC_SUCCESS))
-		iser_conn_wc_failed(io->conn, wc, ISER_WR_SEND, io->hdr->bhs.itt);
-	iser_io_end(io, ISER_IO_SEND);
+	iser_io_sent(container_of(wc->wr_cqe, struct iser_io, send_cqe), wc);
 }
 
 /* The SEND of a PDU without SCSI data has completed. */
@@ -300,10 +199,8 @@ static void iser_io_control_done(struct ib_cq *cq, struct ib_wc *wc)
 	struct iscsi_task *no_response = io->no_response ? io->task : NULL;
 	struct iser_rx *held = iser_rx_unhold(io);
 
-	if (unlikely(wc->status != IB_WC_SUCCESS))
-		iser_conn_wc_failed(io->conn, wc, ISER_WR_SEND, io->hdr->bhs.itt);
 	io->send_cqe.done = iser_io_send_done;
-	iser_io_end(io, ISER_IO_SEND);
+	iser_io_sent(io, wc);
 	/* Nobody else frees a task that gets no answer. */
 	if (no_response)
 		iscsi_put_task(no_response);
@@ -311,7 +208,7 @@ static void iser_io_control_done(struct ib_cq *cq, struct ib_wc *wc)
 		iser_rx_deliver_held(held);
 }
 
-/* What is in front of the last SEND is not signalled: it has failed. */
+/* What is not signalled has failed. The slot may be another task's by now. */
 static void iser_io_early_done(struct ib_cq *cq, struct ib_wc *wc)
 {
 	struct iser_io *io = container_of(wc->wr_cqe, struct iser_io, early_cqe);
@@ -342,7 +239,13 @@ void iser_io_init(struct iser_io *io)
 	io->early_cqe.done = iser_io_early_done;
 	io->inv_cqe.done = iser_io_inv_done;
 	io->reg_wr.wr.wr_cqe = &io->early_cqe;
-	io->reg_wr.wr.next = &io->send_wr;
+	io->inline_sge.addr = (uintptr_t)io->hdr;
+	io->inline_sge.length = sizeof(*io->hdr);
+	io->inline_wr.opcode = IB_WR_SEND;
+	io->inline_wr.sg_list = &io->inline_sge;
+	io->inline_wr.num_sge = 1;
+	io->inline_wr.wr_cqe = &io->early_cqe;
+	io->inline_wr.send_flags = IB_SEND_INLINE;
 	io->send_wr.opcode = IB_WR_SEND;
 	io->send_wr.sg_list = io->sge;
 	io->send_wr.wr_cqe = &io->send_cqe;
@@ -367,21 +270,22 @@ void iser_io_set_control(struct iser_io *io)
 /* What a PDU that is sent adds to the counters, or, @sign being -1, takes back. */
 static __always_inline void iser_io_count_sent(struct iser_io *io, int owned, int sign)
 {
-	struct iser_conn *conn = io->conn;
-	struct iser_stats *stats = conn->stats;
-	s64 immediate, unsolicited;
+	struct iser_stats *stats = io->conn->stats;
+	u32 unsolicited;
 
-	stats->pdus_sent[io->hdr->bhs.opcode & ISCSI_OPCODE_MASK] += sign;
 	if (owned & ISER_IO_RKEY)
 		stats->registrations += sign;
-	if (!io->length || io->dir != DMA_TO_DEVICE)
-		return;
-	immediate = io->task->imm_count;
-	unsolicited = io->task->unsol_r2t.data_length;
-	stats->immediate_bytes += sign * immediate;
-	stats->unsolicited_bytes += sign * unsolicited;
-	stats->solicited_bytes += sign * ((s64)io->length - immediate - unsolicited);
-	conn->iscsi_conn->txdata_octets += sign * (s64)io->length;
+	if (!io->task->sc)
+		stats->pdus_sent[io->hdr->bhs.opcode & ISCSI_OPCODE_MASK] += sign;
+	else if (io->length && io->dir == DMA_TO_DEVICE) {
+		if (owned & ISER_IO_RKEY) {
+			stats->solicited_bytes += sign * (s64)io->length;
+			return;
+		}
+		unsolicited = io->task->unsol_r2t.data_length;
+		stats->unsolicited_bytes += sign * (s64)unsolicited;
+		stats->immediate_bytes += sign * (s64)(io->length - unsolicited);
+	}
 }
 
 /*
@@ -413,44 +317,19 @@ static void iser_io_leave_to_flush(struct iser_io *io)
 		;
 }
 
-/**
- * iser_io_post - give a PDU to the HCA, with all that belongs to it
- * @io: slot of its task, prepared; room in the send queue has been found
- * @owned: what the HCA will own, enum iser_io_hca
- *
- * Context: xmit_task, frwd_lock held.
- * Return: 0 if anything was posted, else what the device said.
- */
-int iser_io_post(struct iser_io *io, int owned)
+/* Returns 0 if something was posted all the same, else @err. */
+static noinline int iser_io_post_failed(struct iser_io *io, int owned, bool nothing,
+					int err)
 {
-	struct ib_send_wr *first = owned & ISER_IO_RKEY ? &io->reg_wr.wr : &io->send_wr;
-	const struct ib_send_wr *bad_wr = NULL;
-	struct iscsi_task *task = io->task;
 	struct iser_conn *conn = io->conn;
-	int err;
 
-	ib_dma_sync_single_for_device(conn->ibdev, io->sge[0].addr,
-				      sizeof(*io->hdr), DMA_TO_DEVICE);
-	trace_iser_io_send(io);
-	iscsi_get_task(task);
-	conn->sq_posted += io->sq_wrs;
-	conn->dataouts_posted += io->dataouts;
-	iser_io_count_sent(io, owned, 1);
-	iser_latency_start(io);
-	atomic_set(&io->hca, owned);
-	/* A response has its request's opcode and this bit (RFC 7143, 11.2.1.2). */
-	smp_store_release(&io->awaits, (io->hdr->bhs.opcode & ISCSI_OPCODE_MASK) | 0x20);
-	/* From here on the slot may be anybody's, unless nothing was posted. */
-	err = ib_post_send(conn->qp, first, &bad_wr);
-	if (likely(!err))
-		return 0;
-	if (bad_wr != first) {
+	if (!nothing) {
 		/* Invariant 5: what was posted in part counts as sent. */
 		iser_conn_fail(conn, "a command could be posted only in part", err);
 		iser_io_leave_to_flush(io);
 		return 0;
 	}
-	if (unlikely(!iser_io_take_back(io, owned))) {
+	if (!iser_io_take_back(io, owned)) {
 		iser_conn_fail(conn, "a response came before its command", -EPROTO);
 		iser_io_leave_to_flush(io);
 		return 0;
@@ -458,7 +337,52 @@ int iser_io_post(struct iser_io *io, int owned)
 	iser_io_count_sent(io, owned, -1);
 	conn->dataouts_posted -= io->dataouts;
 	conn->sq_posted -= io->sq_wrs;
-	iscsi_put_task(task);
+	iscsi_put_task(io->task);
+	return err;
+}
+
+/**
+ * iser_io_post - give a PDU to the HCA, with all that belongs to it
+ * @io: slot of its task, prepared; room in the send queue has been found
+ * @owned: what the HCA will own, enum iser_io_hca; without ISER_IO_SEND the header
+ * goes inline, unsignalled, behind a registration
+ *
+ * Context: xmit_task, frwd_lock held.
+ * Return: 0 if anything was posted, else what the device said.
+ */
+int iser_io_post(struct iser_io *io, int owned)
+{
+	struct ib_send_wr *first = &io->inline_wr;
+	struct iser_conn *conn = io->conn;
+	int err;
+
+	conn->sq_posted += io->sq_wrs;
+	if (owned & ISER_IO_SEND) {
+		ib_dma_sync_single_for_device(conn->ibdev, io->sge[0].addr,
+					      sizeof(*io->hdr), DMA_TO_DEVICE);
+		io->sq_end = conn->sq_posted;
+		conn->dataouts_posted += io->dataouts;
+		first = &io->send_wr;
+	}
+	if (owned & ISER_IO_RKEY) {
+		io->reg_wr.wr.next = first;
+		first = &io->reg_wr.wr;
+	}
+	trace_iser_io_send(io);
+	iscsi_get_task(io->task);
+	iser_io_count_sent(io, owned, 1);
+	iser_latency_start(io);
+	atomic_set(&io->hca, owned);
+	/* A response has its request's opcode and this bit (RFC 7143, 11.2.1.2). */
+	smp_store_release(&io->awaits, (io->hdr->bhs.opcode & ISCSI_OPCODE_MASK) | 0x20);
+	/* Not every provider says which one has failed. */
+	conn->bad_wr = NULL;
+	/* From here on the slot may be anybody's, unless nothing was posted. */
+	err = ib_post_send(conn->qp, first, &conn->bad_wr);
+	if (unlikely(err))
+		err = iser_io_post_failed(io, owned, conn->bad_wr == first, err);
+	else if (owned & ISER_IO_SEND)
+		conn->sq_signalled = conn->sq_posted;
 	return err;
 }
 

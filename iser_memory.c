@@ -227,7 +227,15 @@ void iser_mem_free_mrs(struct iser_conn *conn)
 	}
 }
 
-static int iser_mem_map_prot(struct iser_io *io, struct scsi_cmnd *sc)
+/**
+ * iser_mem_map_prot - map the protection information of a SCSI command
+ * @io: slot of the command
+ * @sc: the command, which has some
+ *
+ * Context: init_task, frwd_lock held.
+ * Return: 0 or -ENOMEM.
+ */
+int iser_mem_map_prot(struct iser_io *io, struct scsi_cmnd *sc)
 {
 	int count = scsi_prot_sg_count(sc);
 	int mapped;
@@ -239,29 +247,6 @@ static int iser_mem_map_prot(struct iser_io *io, struct scsi_cmnd *sc)
 	io->prot_count = count;
 	io->prot_dma_count = mapped;
 	return 0;
-}
-
-/**
- * iser_mem_map - map the data of a SCSI command
- * @io: slot of the command
- * @sc: the command, with data
- *
- * Context: init_task, frwd_lock held.
- * Return: 0, or -ENOMEM: send nothing, libiscsi tries again; what is mapped is
- * for iser_mem_unmap().
- */
-int iser_mem_map(struct iser_io *io, struct scsi_cmnd *sc)
-{
-	int count = scsi_sg_count(sc);
-	int mapped;
-
-	mapped = ib_dma_map_sg(io->conn->ibdev, scsi_sglist(sc), count, io->dir);
-	if (unlikely(mapped <= 0))
-		return -ENOMEM;
-	io->sg = scsi_sglist(sc);
-	io->sg_count = count;
-	io->dma_count = mapped;
-	return scsi_prot_sg_count(sc) ? iser_mem_map_prot(io, sc) : 0;
 }
 
 /**
@@ -290,22 +275,18 @@ int iser_mem_map_text(struct iser_io *io, void *text, u32 len)
 }
 
 /**
- * iser_mem_unmap - unmap what the slot's task has mapped, if anything
- * @io: slot that the HCA does not own
+ * iser_mem_unmap_others - unmap protection information and text
+ * @io: slot of which iser_mem_unmap() has unmapped the data
  *
  * Context: session->back_lock held.
  */
-void iser_mem_unmap(struct iser_io *io)
+void iser_mem_unmap_others(struct iser_io *io)
 {
-	if (io->sg) {
-		ib_dma_unmap_sg(io->conn->ibdev, io->sg, io->sg_count, io->dir);
-		io->sg = NULL;
-	}
-	if (unlikely(io->prot_sg)) {
+	if (io->prot_sg) {
 		ib_dma_unmap_sg(io->conn->ibdev, io->prot_sg, io->prot_count, io->dir);
 		io->prot_sg = NULL;
 	}
-	if (unlikely(io->text_len)) {
+	if (io->text_len) {
 		ib_dma_unmap_single(io->conn->ibdev, io->text_dma, io->text_len,
 				    DMA_TO_DEVICE);
 		io->text_len = 0;

@@ -19,8 +19,7 @@
  */
 #include <linux/slab.h>
 
-#include "iscsi_iser.h"
-#include "iser_trace.h"
+#include "iser_io.h"
 
 #define ISER_RECVS_PER_PAGE	(PAGE_SIZE / ISER_RECV_SIZE)
 
@@ -57,7 +56,7 @@ static int iser_rx_post(struct iser_conn *conn, struct ib_recv_wr *wrs)
 	return err;
 }
 
-static void iser_rx_repost(struct iser_rx *rx)
+static __always_inline void iser_rx_repost(struct iser_rx *rx)
 {
 	struct iser_conn *conn = rx->conn;
 	int err;
@@ -146,7 +145,7 @@ static bool iser_rx_expected(struct iser_rx *rx, const void *data)
 }
 
 /* Hand a checked PDU up. Returns what is wrong with it, or NULL. */
-static const char *iser_rx_complete(struct iser_rx *rx)
+static __always_inline const char *iser_rx_complete(struct iser_rx *rx)
 {
 	struct iscsi_conn *iscsi_conn = rx->conn->iscsi_conn;
 	void *data = (u8 *)rx->buf + rx->data_offset;
@@ -168,8 +167,11 @@ static const char *iser_rx_complete(struct iser_rx *rx)
 	return wrong;
 }
 
-/* Hand a PDU up; the receive goes back to the HCA, or the connection fails. */
-static void iser_rx_deliver(struct iser_rx *rx)
+/*
+ * Hand a PDU up; the receive goes back to the HCA, or the connection fails. In line
+ * for the PDUs that are not held.
+ */
+static __always_inline void iser_rx_deliver(struct iser_rx *rx)
 {
 	const char *wrong = iser_rx_complete(rx);
 

@@ -510,6 +510,7 @@ int iser_conn_create_qp(struct iser_conn *conn)
 			.max_recv_wr = device->rq_wrs + 1,
 			.max_send_sge = device->send_sges,
 			.max_recv_sge = device->recv_sges,
+			.max_inline_data = sizeof(struct iser_pdu_hdr),
 		},
 	};
 	struct ib_pd *pd;
@@ -532,12 +533,19 @@ int iser_conn_create_qp(struct iser_conn *conn)
 	attr.send_cq = cq;
 	attr.recv_cq = cq;
 	err = rdma_create_qp(conn->cm_id, pd, &attr);
+	if (err == -EINVAL) {
+		/* Some refuse inline data; others say 0 below. */
+		attr.cap.max_inline_data = 0;
+		err = rdma_create_qp(conn->cm_id, pd, &attr);
+	}
 	if (err)
 		return err;
 	conn->qp = conn->cm_id->qp;
 	conn->sq_size = device->sq_wrs;
-	conn->cmd_wrs = device->cmd_wrs;
+	conn->reg_wrs = device->reg_wrs;
 	conn->data_sges = device->send_sges - 1;
+	if (attr.cap.max_inline_data >= sizeof(struct iser_pdu_hdr))
+		conn->sq_unsignalled = device->sq_unsignalled;
 	return iser_rx_alloc(conn, ISER_LOGIN_RECVS);
 }
 

@@ -83,6 +83,9 @@ struct fake_hca_config {
 	u32	max_cqe;		/* 16384 */
 	u32	max_send_sge;		/* 8 */
 	u32	max_recv_sge;		/* 4 */
+	u32	max_inline;		/* 128, bytes of inline data */
+	bool	no_inline;		/* gives 0 to who asks */
+	bool	inline_refused;		/* -EINVAL for who asks */
 	u32	max_pages;		/* 512, of a fast registration */
 	u32	num_comp_vectors;	/* 2 */
 	bool	integrity;		/* IBK_INTEGRITY_HANDOVER */

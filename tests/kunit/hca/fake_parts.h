@@ -11,6 +11,7 @@
 #include "fake_hca.h"
 
 #define FAKE_MAX_SGE		16
+#define FAKE_MAX_INLINE		128
 #define FAKE_LOCAL_LKEY		0x00f00d00
 
 struct fake_seg {
@@ -86,6 +87,9 @@ struct fake_wr {
 	unsigned int		num_sge;
 	struct ib_sge		sge[FAKE_MAX_SGE];
 	u32			hash;		/* of a SEND's message */
+	bool			is_inline;	/* it is here, and needs no memory */
+	u32			inline_len;
+	u8			inline_data[FAKE_MAX_INLINE];
 	bool			has_cdb;	/* SCSI Command or its Data-Out */
 	u8			cdb[FAKE_CDB_LEN];
 };

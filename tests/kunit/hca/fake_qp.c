@@ -214,7 +214,12 @@ static int fake_create_qp(struct ib_qp *ib, struct ib_qp_init_attr *init,
 	if ((init->create_flags & IB_QP_CREATE_INTEGRITY_EN) &&
 	    !hca->cfg.integrity)
 		return -EOPNOTSUPP;
-	init->cap.max_inline_data = 0;
+	if (init->cap.max_inline_data && hca->cfg.inline_refused)
+		return -EINVAL;
+	if (hca->cfg.no_inline || hca->cfg.inline_refused)
+		init->cap.max_inline_data = 0;
+	else
+		init->cap.max_inline_data = hca->cfg.max_inline ?: FAKE_MAX_INLINE;
 	qp->cap = init->cap;
 	qp->state = IB_QPS_RESET;
 	INIT_LIST_HEAD(&qp->sq);

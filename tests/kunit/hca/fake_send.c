@@ -18,7 +18,7 @@
 /* Collects a message from its scatter list; a bad one is a complaint. */
 static struct fake_pdu *fake_gather(struct fake_qp *qp, struct fake_wr *wr)
 {
-	unsigned int i, len = 0;
+	unsigned int i, len = wr->inline_len;
 	struct fake_pdu *pdu;
 
 	for (i = 0; i < wr->num_sge; i++)
@@ -27,6 +27,7 @@ static struct fake_pdu *fake_gather(struct fake_qp *qp, struct fake_wr *wr)
 	if (!pdu)
 		return NULL;
 	pdu->len = len;
+	memcpy(pdu->data, wr->inline_data, wr->inline_len);
 	for (len = 0, i = 0; i < wr->num_sge; len += wr->sge[i++].length) {
 		if (fake_local(qp, &wr->sge[i], pdu->data + len,
 			       wr->sge[i].length, false))
@@ -294,6 +295,29 @@ static unsigned int fake_wr_slots(enum ib_wr_opcode opcode)
 	return opcode == IB_WR_REG_MR_INTEGRITY ? 4 : 1;
 }
 
+/* The driver copies the data while it posts, from virtual addresses. */
+static bool fake_wr_copy_inline(struct fake_qp *qp, struct fake_wr *wr,
+				const struct ib_send_wr *from)
+{
+	const struct ib_sge *sge;
+	int i;
+
+	for (i = 0; i < from->num_sge; i++) {
+		sge = &from->sg_list[i];
+		if (sge->length > min(qp->cap.max_inline_data, FAKE_MAX_INLINE) -
+				  wr->inline_len ||
+		    !virt_addr_valid((void *)(uintptr_t)sge->addr)) {
+			fake_complain(qp->hca, "inline element %#llx + %u",
+				      sge->addr, sge->length);
+			return false;
+		}
+		memcpy(wr->inline_data + wr->inline_len,
+		       (void *)(uintptr_t)sge->addr, sge->length);
+		wr->inline_len += sge->length;
+	}
+	return true;
+}
+
 static struct fake_wr *fake_wr_create(struct fake_qp *qp,
 				      const struct ib_send_wr *from)
 {
@@ -306,8 +330,14 @@ static struct fake_wr *fake_wr_create(struct fake_qp *qp,
 	wr->opcode = from->opcode;
 	wr->slots = fake_wr_slots(from->opcode);
 	wr->signaled = from->send_flags & IB_SEND_SIGNALED;
-	wr->num_sge = from->num_sge;
-	memcpy(wr->sge, from->sg_list, from->num_sge * sizeof(wr->sge[0]));
+	wr->is_inline = from->send_flags & IB_SEND_INLINE;
+	if (!wr->is_inline) {
+		wr->num_sge = from->num_sge;
+		memcpy(wr->sge, from->sg_list, from->num_sge * sizeof(wr->sge[0]));
+	} else if (!fake_wr_copy_inline(qp, wr, from)) {
+		kfree(wr);
+		return NULL;
+	}
 	if (from->opcode == IB_WR_LOCAL_INV)
 		wr->key = from->ex.invalidate_rkey;
 	if (from->opcode == IB_WR_REG_MR ||
@@ -352,14 +382,15 @@ static int fake_post_one_send(struct fake_qp *qp, const struct ib_send_wr *from)
 }
 
 /*
- * An I/O goes to the queue in one post, whose end is heard of: what another post
- * was to follow up would be an I/O in pieces.
+ * An I/O goes to the queue in one post, whose end is heard of, or need not be, for
+ * the message is inline: what another post was to follow up would be an I/O in pieces.
  */
 static void fake_check_post(struct fake_qp *qp, const struct ib_send_wr *wr)
 {
 	while (wr->next)
 		wr = wr->next;
-	if (!(wr->send_flags & IB_SEND_SIGNALED) && qp->ib.qp_type != IB_QPT_GSI &&
+	if (!(wr->send_flags & (IB_SEND_SIGNALED | IB_SEND_INLINE)) &&
+	    qp->ib.qp_type != IB_QPT_GSI &&
 	    wr->opcode != IB_WR_RDMA_WRITE)
 		fake_complain(qp->hca, "a post ends with opcode %d, unsignalled",
 			      wr->opcode);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * The checks at each command's completion, which no test can forget: when SCSI
- * gets a command back, whichever way, none of its keys is usable, none of its
- * work requests is outstanding, and its buffers are mapped for nobody.
+ * gets a command back, whichever way, none of its keys is usable or about to be, no
+ * message is to be sent from its memory, and its buffers are mapped for nobody.
  *
  * A command is known by its CDB, which the tests make unique, in the messages
  * that go out (fake_spy_sent()) and in the midlayer's tracepoint; its memory is
@@ -105,7 +105,8 @@ static void fake_spy_check_queue(struct fake_hca *hca, const u8 *cdb,
 	struct fake_wr *wr;
 
 	list_for_each_entry(wr, queue, node)
-		if (wr->has_cdb && !memcmp(wr->cdb, cdb, FAKE_CDB_LEN))
+		if (wr->has_cdb && !wr->is_inline &&
+		    !memcmp(wr->cdb, cdb, FAKE_CDB_LEN))
 			fake_complain(hca, "command %16ph is done, its SEND is not",
 				      cdb);
 }
@@ -118,6 +119,21 @@ static void fake_spy_check_wrs(struct fake_hca *hca, const u8 *cdb)
 		fake_spy_check_queue(hca, cdb, &qp->sq);
 		fake_spy_check_queue(hca, cdb, &qp->lost);
 	}
+}
+
+/* A registration that is still to come makes a key usable that nobody ends. */
+static void fake_spy_check_registrations(struct fake_hca *hca, const u8 *cdb,
+					 phys_addr_t phys, size_t len)
+{
+	struct fake_qp *qp;
+	struct fake_wr *wr;
+
+	list_for_each_entry(qp, &hca->qps, node)
+		list_for_each_entry(wr, &qp->sq, node)
+			if (wr->mr && !wr->executed &&
+			    fake_mr_covers_phys(hca, wr->mr, phys, len))
+				fake_complain(hca, "command %16ph is done, its REG_MR is to come",
+					      cdb);
 }
 
 static void fake_spy_check_memory(struct fake_hca *hca, const u8 *cdb,
@@ -148,8 +164,10 @@ void fake_spy_check(struct fake_hca *hca, const u8 *cdb, phys_addr_t phys,
 	spin_lock_irqsave(&hca->lock, flags);
 	fake_spy_check_keys(hca, cdb);
 	fake_spy_check_wrs(hca, cdb);
-	if (len)
+	if (len) {
 		fake_spy_check_memory(hca, cdb, phys, len);
+		fake_spy_check_registrations(hca, cdb, phys, len);
+	}
 	spin_unlock_irqrestore(&hca->lock, flags);
 }
 

@@ -224,7 +224,7 @@ static u64 admin_custom(struct iscsi_stats *stats, const char *name)
 	return ~0ull;
 }
 
-/* A read of 8 KiB, a write of 12 KiB of which 8 are immediate data. */
+/* A read of 8 KiB, a write of 12 KiB that is solicited, one of 4 KiB that is immediate. */
 static void statistics_count_what_was_moved(struct kunit *test)
 {
 	struct bed *bed = bed_create(test, NULL);
@@ -239,14 +239,17 @@ static void statistics_count_what_was_moved(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, iscsid_get_stats(bed->iscsid, s->sid, before), 0);
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 8192 }));
 	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 12288, .write = true }));
+	cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096, .write = true }));
 	KUNIT_ASSERT_EQ(test, iscsid_get_stats(bed->iscsid, s->sid, after), 0);
-	KUNIT_EXPECT_EQ(test, after->scsicmd_pdus - before->scsicmd_pdus, 2);
-	KUNIT_EXPECT_EQ(test, after->scsirsp_pdus - before->scsirsp_pdus, 2);
+	KUNIT_EXPECT_EQ(test, after->scsicmd_pdus - before->scsicmd_pdus, 3);
+	KUNIT_EXPECT_EQ(test, after->scsirsp_pdus - before->scsirsp_pdus, 3);
+	KUNIT_EXPECT_EQ(test, after->txdata_octets - before->txdata_octets, 16384);
+	KUNIT_EXPECT_EQ(test, after->rxdata_octets - before->rxdata_octets, 8192);
 	KUNIT_EXPECT_EQ(test, after->login_pdus, 1);
 	KUNIT_EXPECT_EQ(test, 8192, admin_custom(after, "read_bytes") -
 				    admin_custom(before, "read_bytes"));
-	KUNIT_EXPECT_EQ(test, 8192, admin_custom(after, "immediate_bytes"));
-	KUNIT_EXPECT_EQ(test, 4096, admin_custom(after, "solicited_bytes"));
+	KUNIT_EXPECT_EQ(test, 4096, admin_custom(after, "immediate_bytes"));
+	KUNIT_EXPECT_EQ(test, 12288, admin_custom(after, "solicited_bytes"));
 	KUNIT_EXPECT_EQ(test, 2, admin_custom(after, "registrations") -
 				 admin_custom(before, "registrations"));
 }

@@ -53,10 +53,10 @@ static const struct cmds_max_case {
 	{ "one less than there must be", 15 },
 	{ "the least there must be",	16,	1 },
 	{ "no power of two",		100,	64 - 15 },
-	/* and no more than the send queue holds of three entries each, beside 16 */
-	{ "as many as iSER has",	512,	335 },
-	{ "all the field can say",	0xffff,	335 },
-	{ "more than the device has",	128,	37, { .max_qp_wr = 128 } },
+	/* and no more than the send queue holds, of three entries each, beside 80 */
+	{ "as many as iSER has",	512,	314 },
+	{ "all the field can say",	0xffff,	314 },
+	{ "more than the device has",	128,	32, { .max_qp_wr = 128 } },
 };
 
 KUNIT_ARRAY_PARAM_DESC(cmds_max, cmds_max_cases, desc);

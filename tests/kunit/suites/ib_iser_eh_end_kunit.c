@@ -11,10 +11,16 @@
 #include "bed.h"
 
 /* For as long as a handler waits nobody takes the disk offline. */
+static struct session *eh_session_on(struct kunit *test,
+				     const struct fake_hca_config *cfg)
+{
+	return bed_logged_in(bed_create(test, cfg), &(struct iscsid_params) {
+		.recovery_tmo = 60 });
+}
+
 static struct session *eh_session(struct kunit *test)
 {
-	return bed_logged_in(bed_create(test, NULL), &(struct iscsid_params) {
-		.recovery_tmo = 60 });
+	return eh_session_on(test, NULL);
 }
 
 /* A read that the target keeps, and that times out after a second. */
@@ -161,7 +167,8 @@ static void target_reset_gives_up_on_device(struct kunit *test)
  */
 static void lun_reset_covers_one_lun(struct kunit *test)
 {
-	struct session *s = eh_session(test);
+	struct session *s = eh_session_on(test, &(struct fake_hca_config) {
+		.no_inline = true });
 	struct test_cmd *cmd[3];
 	struct fake_pdu *pdu[3];
 	unsigned int i;

@@ -24,9 +24,10 @@ static void fast_poll(struct fake_qp *qp, const struct ib_send_wr *wr)
 	fast.inside = false;
 }
 
-static struct bed *fast_bed(struct kunit *test)
+static struct bed *fast_bed(struct kunit *test, bool no_inline)
 {
-	struct bed *bed = bed_create(test, NULL);
+	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
+		.no_inline = no_inline });
 
 	memset(&fast, 0, sizeof(fast));
 	bed->hca->in_post = fast_poll;
@@ -37,9 +38,12 @@ static const struct fast_case {
 	const char		*desc;
 	struct iscsid_params	params;
 	bool			no_remote_inv;
+	bool			no_inline;
 } fast_cases[] = {
 	{ "response invalidates" },
 	{ "LOCAL_INV", {}, true },
+	{ "response invalidates, no inline SENDs", {}, false, true },
+	{ "LOCAL_INV, no inline SENDs", {}, true, true },
 	{ "Data-Out PDUs, response invalidates", { .no_initial_r2t = true } },
 	{ "Data-Out PDUs, LOCAL_INV", { .no_initial_r2t = true }, true },
 };
@@ -50,7 +54,7 @@ KUNIT_ARRAY_PARAM_DESC(fast, fast_cases, desc);
 static void io_ends_inside_its_post(struct kunit *test)
 {
 	const struct fast_case *c = test->param_value;
-	struct bed *bed = fast_bed(test);
+	struct bed *bed = fast_bed(test, c->no_inline);
 	struct cmd_spec spec = {};
 	struct session *s;
 	u32 len;
@@ -70,6 +74,7 @@ static void io_ends_inside_its_post(struct kunit *test)
 /* The target's answer to a command whose header is in memory, or even sent. */
 static void fast_answer(struct fake_qp *qp, const struct ib_send_wr *wr)
 {
+	const struct ib_send_wr *cmd = wr->opcode == IB_WR_REG_MR ? wr->next : wr;
 	struct target *t = fast.s->bed->target;
 	const struct iser_ctrl *iser;
 	struct iscsi_scsi_rsp rsp = {
@@ -78,10 +83,13 @@ static void fast_answer(struct fake_qp *qp, const struct ib_send_wr *wr)
 	};
 	u32 key;
 
-	if (fast.inside || wr->opcode != IB_WR_REG_MR)
+	if (fast.inside || cmd->opcode != IB_WR_SEND)
 		return;
-	iser = fake_dma_ptr(t->hca->dma, wr->next->sg_list[0].addr, ISER_HDR_LEN,
-			    false);
+	if (cmd->send_flags & IB_SEND_INLINE)
+		iser = (const void *)(uintptr_t)cmd->sg_list[0].addr;
+	else
+		iser = fake_dma_ptr(t->hca->dma, cmd->sg_list[0].addr,
+				    ISER_HDR_LEN, false);
 	rsp.itt = ((const struct iscsi_hdr *)(iser + 1))->itt;
 	key = be32_to_cpu(iser->flags & ISER_WSV ? iser->write_stag :
 						   iser->read_stag);
@@ -90,29 +98,45 @@ static void fast_answer(struct fake_qp *qp, const struct ib_send_wr *wr)
 	fast_poll(qp, wr);
 }
 
-/* A write is a registration, the command, two Data-Out PDUs; a read has none. */
+/*
+ * A read and a long write are a registration and the command; a short write is the
+ * command and three Data-Out PDUs.
+ */
 static const struct fast_failure_case {
 	const char	*desc;
-	bool		write;
+	struct cmd_spec	cmd;
 	int		fails;		/* which work request, from 1; 0: the post itself */
 	bool		invalidate;
+	bool		no_inline;
 } fast_failure_cases[] = {
-	{ "read, nothing was posted",		false, 1, false },
-	{ "write, nothing was posted",		true, 1, false },
-	{ "read, the command was not posted",	false, 2, false },
+#define FAST_READ	{ .len = 20480 }
+#define FAST_LONG	{ .len = 65536, .write = true }
+#define FAST_SHORT	{ .len = 20480, .write = true }
+	{ "read, nothing was posted",		FAST_READ, 1 },
+	{ "read, the command was not posted",	FAST_READ, 2 },
 	{ "read, the command was not posted, the answer invalidates",
-	  false, 2, true },
-	{ "write, the command was not posted",	true, 2, false },
-	{ "write, the Data-Out PDUs were not posted", true, 3, false },
-	{ "write, the Data-Out PDUs were not posted, the answer invalidates",
-	  true, 3, true },
-	{ "write, the last Data-Out PDU was not posted", true, 4, false },
-	{ "write, the last Data-Out PDU was not posted, the answer invalidates",
-	  true, 4, true },
-	{ "read, all was posted",		false, 0, false },
-	{ "read, all was posted, the answer invalidates", false, 0, true },
-	{ "write, all was posted",		true, 0, false },
-	{ "write, all was posted, the answer invalidates", true, 0, true },
+	  FAST_READ, 2, true },
+	{ "read, all was posted",		FAST_READ, 0 },
+	{ "read, all was posted, the answer invalidates", FAST_READ, 0, true },
+	{ "long write, nothing was posted",	FAST_LONG, 1 },
+	{ "long write, the command was not posted", FAST_LONG, 2 },
+	{ "long write, the command was not posted, the answer invalidates",
+	  FAST_LONG, 2, true },
+	{ "long write, all was posted",		FAST_LONG, 0 },
+	{ "long write, all was posted, the answer invalidates",
+	  FAST_LONG, 0, true },
+	{ "short write, nothing was posted",	FAST_SHORT, 1 },
+	{ "short write, the Data-Out PDUs were not posted", FAST_SHORT, 2 },
+	{ "short write, the last Data-Out PDU was not posted", FAST_SHORT, 4 },
+	{ "short write, all was posted",	FAST_SHORT, 0 },
+	{ "no inline, read, nothing was posted", FAST_READ, 1, false, true },
+	{ "no inline, read, the command was not posted",
+	  FAST_READ, 2, false, true },
+	{ "no inline, read, the command was not posted, the answer invalidates",
+	  FAST_READ, 2, true, true },
+	{ "no inline, read, all was posted",	FAST_READ, 0, false, true },
+	{ "no inline, read, all was posted, the answer invalidates",
+	  FAST_READ, 0, true, true },
 };
 
 KUNIT_ARRAY_PARAM_DESC(fast_failure, fast_failure_cases, desc);
@@ -124,11 +148,11 @@ KUNIT_ARRAY_PARAM_DESC(fast_failure, fast_failure_cases, desc);
 static void answered_post_fails(struct kunit *test)
 {
 	const struct fast_failure_case *c = test->param_value;
-	struct bed *bed = fast_bed(test);
+	struct bed *bed = fast_bed(test, c->no_inline);
 	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
 		.no_immediate = true,
 		.no_initial_r2t = true,
-		.first_burst = 16384,
+		.first_burst = 32768,
 	});
 	struct kmsg_dump_iter iter;
 	struct test_cmd *cmd;
@@ -142,7 +166,7 @@ static void answered_post_fails(struct kunit *test)
 	bed->hca->in_post = fast_answer;
 	bed->hca->fail_send_wr = c->fails;
 	bed->hca->fail_late = !c->fails;
-	cmd = cmd_submit(s, &(struct cmd_spec) { .len = 20480, .write = c->write });
+	cmd = cmd_submit(s, &c->cmd);
 	bed->hca->in_post = NULL;
 	KUNIT_EXPECT_EQ(test, fast.answers, 1);
 	bed_expect_conn_errors(bed, 1);

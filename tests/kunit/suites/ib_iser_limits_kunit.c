@@ -45,18 +45,18 @@ static const struct limits_queue_case {
 	const char		*desc;
 	struct fake_hca_config	cfg;
 	u16			cmds_max;
-	int			can_queue;	/* (queue - 16) / 3; / 6 with T10-PI */
+	int			can_queue;	/* (queue - unsignalled - 16) / 3; / 6 with T10-PI */
 } limits_queue_cases[] = {
 	{ "the default", {}, 128, 128 - ISCSI_MGMT_CMDS_MAX },
-	{ "more than the queue holds", {}, 512, (1022 - 16) / 3 },
+	{ "more than the queue holds", {}, 512, (1022 - 64 - 16) / 3 },
 	{ "T10-PI, whose registrations take more",
-	  { .integrity = true }, 512, (1022 - 16) / 6 },
+	  { .integrity = true }, 512, (1022 - 64 - 16) / 6 },
 	{ "T10-PI, the default",
 	  { .integrity = true }, 128, 128 - ISCSI_MGMT_CMDS_MAX },
-	{ "a small queue", { .max_qp_wr = 200 }, 128, (199 - 16) / 3 },
+	{ "a small queue", { .max_qp_wr = 200 }, 128, (199 - 24 - 16) / 3 },
 	{ "T10-PI, a small queue",
-	  { .max_qp_wr = 200, .integrity = true }, 128, (199 - 16) / 6 },
-	{ "the smallest queue", { .max_qp_wr = 65 }, 128, (64 - 16) / 3 },
+	  { .max_qp_wr = 200, .integrity = true }, 128, (199 - 24 - 16) / 6 },
+	{ "the smallest queue", { .max_qp_wr = 65 }, 128, (64 - 8 - 16) / 3 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(limits_queue, limits_queue_cases, desc);

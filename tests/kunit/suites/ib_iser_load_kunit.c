@@ -96,6 +96,8 @@ static const struct load_case {
 	/* for 16 of them, of the 32 that the disk takes at a time */
 	{ "reads, the smallest send queue", { .max_qp_wr = 65 }, {},
 	  { .len = 4096 } },
+	{ "reads, the smallest send queue, no inline SENDs",
+	  { .max_qp_wr = 65, .no_inline = true }, {}, { .len = 4096 } },
 	{ "writes with Data-Out PDUs", {},
 	  { .no_immediate = true, .no_initial_r2t = true, .max_xmit = 4096 },
 	  { .len = 65536, .write = true } },
@@ -178,15 +180,24 @@ static void closed_window_is_waited_for(struct kunit *test)
 		cmd_expect_good(cmd[i]);
 }
 
+/* The oldest @n commands: their SENDs complete, and they are answered. */
+static void load_end(struct session *s, unsigned int n)
+{
+	while (n--) {
+		fake_qp_complete(s->qp, IB_WC_SUCCESS);
+		load_serve(s, 1);
+	}
+}
+
 /*
- * 111 entries are for commands. LUN 1 has 30 reads, of three entries each, under
- * way; LUN 0 asks for a write of 63. With 12 of the reads answered 57 are free,
- * which no more reads may take: with a few more answered the write goes first.
+ * 79 entries are for commands. LUN 1 has 30 reads, of two entries each, under way;
+ * LUN 0 asks for a write of 62. With 15 of the reads at an end 49 are free, which no
+ * more reads may take: with a few more at an end the write goes first.
  */
 static void long_command_is_not_starved(struct kunit *test)
 {
 	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
-		.max_qp_wr = 128 });
+		.max_qp_wr = 128, .no_inline = true });
 	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
 		.no_immediate = true, .no_initial_r2t = true, .max_xmit = 512,
 		.first_burst = 60 * 512 });
@@ -196,7 +207,8 @@ static void long_command_is_not_starved(struct kunit *test)
 	unsigned int i, served;
 
 	session_scan_other(s);
-	scsi_change_queue_depth(s->other_sdev, 37);
+	scsi_change_queue_depth(s->other_sdev, 32);
+	bed->hca->hold_completions = true;
 	bed->target->hold = true;
 	for (i = 0; i < 30; i++)
 		reads[i] = cmd_submit(s, &read);
@@ -205,15 +217,17 @@ static void long_command_is_not_starved(struct kunit *test)
 	written = cmd_submit(s, &write);
 	bed_settle();
 	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, 30);
-	load_serve(s, 12);
+	load_end(s, 15);
 	reads[30] = cmd_submit(s, &read);
 	bed_settle();
-	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, 18);
+	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, 15);
 	/* SCSI tries one of the two at each completion. */
-	for (served = 12; served < 30 && s->qp->inbox_len <= 30 - served; served++)
-		load_serve(s, 1);
+	for (served = 15; served < 30 && s->qp->inbox_len <= 30 - served; served++)
+		load_end(s, 1);
 	/* the command and its Data-Outs, and perhaps the read behind it */
 	KUNIT_EXPECT_GE(test, s->qp->inbox_len, 30 - served + 61);
+	bed->hca->hold_completions = false;
+	fake_qp_complete_all(s->qp);
 	bed->target->hold = false;
 	load_serve(s, UINT_MAX);
 	for (i = 0; i < ARRAY_SIZE(reads); i++)
@@ -233,36 +247,53 @@ static void load_remove_lun(struct work_struct *work)
 	scsi_remove_device(removal->sdev);
 }
 
+static const struct gone_case {
+	const char		*desc;
+	struct fake_hca_config	cfg;
+	u32			dataouts;
+} gone_cases[] = {
+	{ "inline SENDs", { .max_qp_wr = 128 }, 62 },
+	{ "no inline SENDs", { .max_qp_wr = 128, .no_inline = true }, 77 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(gone, gone_cases, desc);
+
 /*
  * A write that takes the whole queue waits for room, and its LUN goes with it: what
- * was left free for it is the others'.
+ * was left free for it is the others'. Of the reads in front one at least is signalled.
  */
 static void long_command_that_goes_keeps_no_room(struct kunit *test)
 {
-	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
-		.max_qp_wr = 128 });
+	const struct gone_case *c = test->param_value;
+	struct bed *bed = bed_create(test, &c->cfg);
 	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
 		.no_immediate = true, .no_initial_r2t = true, .max_xmit = 512,
-		.first_burst = 108 * 512 });
+		.first_burst = c->dataouts * 512 });
 	static const struct cmd_spec read = { .len = 4096, .other_lun = true };
-	static const struct cmd_spec write = { .len = 108 * 512, .write = true };
+	struct cmd_spec write = { .len = c->dataouts * 512, .write = true };
 	struct lun_removal removal = { .sdev = s->sdev };
-	struct test_cmd *first, *written;
+	struct test_cmd *reads[9], *written;
+	unsigned int i;
 
 	INIT_WORK_ONSTACK(&removal.work, load_remove_lun);
 	session_scan_other(s);
+	bed->hca->hold_completions = true;
 	bed->target->hold = true;
-	first = cmd_submit(s, &read);
+	for (i = 0; i < ARRAY_SIZE(reads); i++)
+		reads[i] = cmd_submit(s, &read);
 	bed_settle();
 	written = cmd_submit(s, &write);
 	bed_settle();
-	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, 1);
+	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, ARRAY_SIZE(reads));
 	/* SCSI tries it again when another command has ended, and it is gone by then. */
 	schedule_work(&removal.work);
 	msleep(100);
 	bed->target->hold = false;
-	load_serve(s, 1);
-	cmd_expect_good(first);
+	bed->hca->hold_completions = false;
+	fake_qp_complete_all(s->qp);
+	load_serve(s, ARRAY_SIZE(reads));
+	for (i = 0; i < ARRAY_SIZE(reads); i++)
+		cmd_expect_good(reads[i]);
 	KUNIT_EXPECT_EQ(test, cmd_wait(written), DID_NO_CONNECT << 16);
 	flush_work(&removal.work);
 	destroy_work_on_stack(&removal.work);
@@ -277,7 +308,7 @@ static struct kunit_case ib_iser_load_cases[] = {
 	KUNIT_CASE(failed_posts_take_no_room),
 	KUNIT_CASE(closed_window_is_waited_for),
 	KUNIT_CASE(long_command_is_not_starved),
-	KUNIT_CASE(long_command_that_goes_keeps_no_room),
+	KUNIT_CASE_PARAM(long_command_that_goes_keeps_no_room, gone_gen_params),
 	{}
 };
 

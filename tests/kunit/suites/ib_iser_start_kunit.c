@@ -19,11 +19,20 @@ static const struct start_case {
 	/* FirstBurstLength is over with the immediate data */
 	{ "nothing left for Data-Out PDUs", {},
 	  { .no_initial_r2t = true, .first_burst = 8192 } },
-	/* of 127 entries a command takes 3, and 16 stay free */
+	/*
+	 * Of 127 entries 32 are for LOCAL_INVs, and 16 stay free. Of what is left a
+	 * registration and the command take 2, and up to 15 are unsignalled.
+	 */
 	{ "as many Data-Out PDUs as the send queue has", { .max_qp_wr = 128 },
-	  { .no_initial_r2t = true, .max_xmit = 512, .first_burst = 109 * 512 } },
+	  { .no_initial_r2t = true, .max_xmit = 512, .first_burst = 63 * 512 } },
 	{ "one more than it has", { .max_qp_wr = 128 },
-	  { .no_initial_r2t = true, .max_xmit = 512, .first_burst = 110 * 512 },
+	  { .no_initial_r2t = true, .max_xmit = 512, .first_burst = 64 * 512 },
+	  false, -EINVAL },
+	{ "as many as it has without inline SENDs",
+	  { .max_qp_wr = 128, .no_inline = true },
+	  { .no_initial_r2t = true, .max_xmit = 512, .first_burst = 78 * 512 } },
+	{ "one more than that", { .max_qp_wr = 128, .no_inline = true },
+	  { .no_initial_r2t = true, .max_xmit = 512, .first_burst = 79 * 512 },
 	  false, -EINVAL },
 	{ "far more than it has", { .max_qp_wr = 128 },
 	  { .no_initial_r2t = true, .max_xmit = 512, .first_burst = 262144 },
