@@ -7,13 +7,13 @@
  *  1. When a command is completed to SCSI, no rkey of it is usable and no work
  *     request refers to memory of it, its header included.
  *  2. An rkey grants what the direction needs: a read command grants remote
- *     write, a write command remote read. Data that is sent has none.
+ *     write, a write command remote read, data that is sent grants nothing.
  *  3. No DMA mapping, MR or work request of a connection exists after its
  *     release; no mapping or work request of a command after stop_conn.
  *  4. A connection's memory outlives each task that points into it; a device
  *     outlives each connection's RDMA resources.
- *  5. A command's PDU goes to the send queue in one post with its registration or
- *     its Data-Out PDUs, after room for all of them has been found; what was
+ *  5. A command's registration, command PDU and Data-Out PDUs go to the send
+ *     queue in one post, after room for all of them has been found; what was
  *     posted in part counts as sent.
  *  6. Nothing from the wire is trusted.
  *  7. Nothing sleeps in a completion, in the I/O path, or with a lock held that

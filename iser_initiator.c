@@ -4,10 +4,9 @@
  *
  * libiscsi calls with session->frwd_lock held, BH off, nothing may sleep. It has
  * built the BHS in the task's slot. iser_init_task() maps the data of a SCSI command
- * and decides how it goes: a read is registered, and the target places its data. The
- * data of a write goes unasked, with the command and in Data-Out PDUs behind it, if
- * that is allowed for all of it; else none does, the write is registered, and the
- * target fetches it. iser_xmit_task() posts what belongs to a command as one chain.
+ * and decides how it goes: registered, so that the target places or fetches it, or
+ * as immediate data. iser_xmit_task() posts what belongs to a command as one chain:
+ * registration, command and, where they have been negotiated, Data-Out PDUs.
  * It returns an error only if nothing was sent; libiscsi then asks again. After the
  * post it touches neither slot nor task. What happens from then on is told in
  * iser_io.c.
@@ -121,75 +120,122 @@ static int iser_prepare_sges(struct iser_io *io, struct ib_sge *sge, int max,
 }
 
 /*
- * Chain the unsolicited Data-Out PDUs of a command behind it. False: the scatter
- * list has too many pieces. Apart from what every command does, for few have them.
+ * As iser_prepare_sges(), for registered data: what is in too many pieces is
+ * sent through the MR, whose registration stands in front of it in the queue.
+ *
+ * The MR may be invalidated, by the target's answer or after it, before the
+ * transport's acknowledgment of the SEND has come. Should that get lost, the
+ * SEND cannot be repeated: the connection fails (local protection error) and is
+ * recovered. Nothing wrong is ever sent, for the slot gets a new key no sooner
+ * than the SEND has completed. It takes a lost packet and, on a device whose
+ * SENDs have four elements or more, pieces that are smaller than pages.
  */
-static noinline bool iser_prepare_dataouts(struct iser_io *io)
+static int iser_prepare_sges_mr(struct iser_io *io, struct ib_sge *sge, u32 offset,
+				u32 len)
+{
+	int n = iser_prepare_sges(io, sge, io->conn->data_sges, offset, len);
+
+	if (n)
+		return n;
+	sge->addr = io->reg_wr.mr->iova + offset;
+	sge->length = len;
+	sge->lkey = io->reg_wr.mr->lkey;
+	return 1;
+}
+
+/* Chain the unsolicited Data-Out PDUs of a command behind it. */
+static void iser_prepare_dataouts(struct iser_io *io)
 {
 	struct iscsi_task *task = io->task;
 	struct iser_conn *conn = io->conn;
 	struct iscsi_r2t_info *unsol = &task->unsol_r2t;
-	struct ib_send_wr *first = NULL, **next = &first;
-	struct iser_dataout *dataout;
+	struct ib_send_wr *prev = &io->send_wr;
+	u32 count = io->dataouts;
 	u32 i;
-	int n;
 
 	/* Where the queue has room, so has their ring: see iser_start_dataouts(). */
-	for (i = 0; i < io->dataouts; i++) {
-		dataout = &conn->dataouts[(conn->dataouts_posted + i) &
-					  (conn->num_dataouts - 1)];
+	for (i = 0; i < count; i++) {
+		struct iser_dataout *dataout =
+			&conn->dataouts[(conn->dataouts_posted + i) &
+					(conn->num_dataouts - 1)];
+
 		iscsi_prep_data_out_pdu(task, unsol,
 					(struct iscsi_data *)&dataout->hdr->bhs);
-		n = iser_prepare_sges(io, dataout->sge + 1, conn->data_sges,
-				      unsol->data_offset + unsol->sent,
-				      unsol->data_count);
-		if (!n)
-			return false;
-		dataout->wr.num_sge = 1 + n;
+		dataout->wr.num_sge = 1 +
+			iser_prepare_sges_mr(io, dataout->sge + 1,
+					     unsol->data_offset + unsol->sent,
+					     unsol->data_count);
 		dataout->wr.wr_cqe = &io->early_cqe;
 		dataout->wr.send_flags = 0;
 		dataout->wr.next = NULL;
 		ib_dma_sync_single_for_device(conn->ibdev, dataout->sge[0].addr,
 					      sizeof(*dataout->hdr), DMA_TO_DEVICE);
 		unsol->sent += unsol->data_count;
-		*next = &dataout->wr;
-		next = &dataout->wr.next;
+		prev->next = &dataout->wr;
+		prev = &dataout->wr;
 	}
-	dataout->wr.wr_cqe = &io->send_cqe;
-	dataout->wr.send_flags = IB_SEND_SIGNALED;
 	io->send_wr.wr_cqe = &io->early_cqe;
 	io->send_wr.send_flags = 0;
-	io->send_wr.next = first;
+	prev->wr_cqe = &io->send_cqe;
+	prev->send_flags = IB_SEND_SIGNALED;
+}
+
+/* Is none of the PDUs that carry the first @sent bytes in too many pieces? */
+static bool iser_prepare_fits(struct iser_io *io, u32 sent)
+{
+	u32 segment = io->task->conn->max_xmit_dlength;
+	u32 offset, len;
+
+	for (offset = 0; offset < sent; offset += len) {
+		len = min(offset ? segment : io->task->imm_count ?: segment,
+			  sent - offset);
+		if (!iser_prepare_sges(io, io->sge + 1, io->conn->data_sges, offset, len))
+			return false;
+	}
 	return true;
 }
 
-/* Send a write's data unasked, from its own pages. False: that cannot be done. */
-static bool iser_prepare_unasked(struct iser_io *io)
-{
-	u32 immediate = io->task->imm_count;
-	int n;
-
-	if (immediate) {
-		n = iser_prepare_sges(io, io->sge + 1, io->conn->data_sges, 0, immediate);
-		if (!n)
-			return false;
-		io->send_wr.num_sge = 1 + n;
-	}
-	return !io->dataouts || iser_prepare_dataouts(io);
-}
-
-/* Let the target fetch all of a write's data, whatever libiscsi has in mind. */
-static void iser_prepare_solicited(struct iser_io *io)
+/*
+ * InitialR2T=No. tgt relies on getting all that may be sent unasked, so that the
+ * target fetches what is beyond it. It reads from exactly the address that it is
+ * given, hence the offset by all that it has been sent.
+ */
+static noinline int iser_prepare_unsolicited(struct iser_io *io)
 {
 	struct iscsi_task *task = io->task;
+	struct iser_ctrl *iser = &io->hdr->iser;
+	u32 immediate = task->imm_count;
+	u32 sent = immediate + task->unsol_r2t.data_length;
+	int owned = ISER_IO_SEND;
+	int err;
 
-	task->imm_count = 0;
-	task->unsol_r2t.data_length = 0;
-	zero_data(io->hdr->bhs.dlength);
-	io->hdr->bhs.flags |= ISCSI_FLAG_CMD_FINAL;
-	io->send_wr.num_sge = 1;
-	io->sq_wrs -= io->dataouts;
-	io->dataouts = 0;
+	if (io->length > sent || !iser_prepare_fits(io, sent)) {
+		err = iser_io_register(io, io->length > sent ?
+					   IB_ACCESS_REMOTE_READ : 0);
+		if (err)
+			return err;
+		owned |= ISER_IO_RKEY;
+	}
+	if (io->length > sent) {
+		iser->flags |= ISER_WSV;
+		iser->write_stag = cpu_to_be32(io->reg_wr.mr->rkey);
+		iser->write_va = cpu_to_be64(io->reg_wr.mr->iova + sent);
+	}
+	if (immediate)
+		io->send_wr.num_sge = 1 +
+			iser_prepare_sges_mr(io, io->sge + 1, 0, immediate);
+	if (io->dataouts)
+		iser_prepare_dataouts(io);
+	return owned;
+}
+
+/* Send all of a write's data with the command. False: it is in too many pieces. */
+static bool iser_prepare_immediate(struct iser_io *io)
+{
+	int n = iser_prepare_sges(io, io->sge + 1, io->conn->data_sges, 0, io->length);
+
+	io->send_wr.num_sge = 1 + n;
+	return n;
 }
 
 /*
@@ -206,6 +252,11 @@ static int iser_prepare_registered(struct iser_io *io)
 	return ISER_IO_RKEY | ISER_IO_SEND;
 }
 
+/*
+ * The data of a write goes with the command if all of it can. Else the target
+ * fetches all of it, for its RDMA Read costs the same with a little less to fetch,
+ * and a header alone can go inline. Returns what the HCA will own.
+ */
 static int iser_prepare_write(struct iser_io *io)
 {
 	struct iscsi_task *task = io->task;
@@ -213,10 +264,13 @@ static int iser_prepare_write(struct iser_io *io)
 	struct ib_mr *mr;
 	int err;
 
-	if (task->imm_count + task->unsol_r2t.data_length == io->length &&
-	    likely(iser_prepare_unasked(io)))
+	if (task->imm_count == io->length && likely(iser_prepare_immediate(io)))
 		return ISER_IO_SEND;
-	iser_prepare_solicited(io);
+	if (unlikely(!task->conn->session->initial_r2t_en))
+		return iser_prepare_unsolicited(io);
+	task->imm_count = 0;
+	zero_data(io->hdr->bhs.dlength);
+	io->send_wr.num_sge = 1;
 	err = iser_io_register(io, IB_ACCESS_REMOTE_READ);
 	if (unlikely(err))
 		return err;

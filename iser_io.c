@@ -271,20 +271,18 @@ void iser_io_set_control(struct iser_io *io)
 static __always_inline void iser_io_count_sent(struct iser_io *io, int owned, int sign)
 {
 	struct iser_stats *stats = io->conn->stats;
-	u32 unsolicited;
+	s64 immediate, unsolicited;
 
 	if (owned & ISER_IO_RKEY)
 		stats->registrations += sign;
 	if (!io->task->sc)
 		stats->pdus_sent[io->hdr->bhs.opcode & ISCSI_OPCODE_MASK] += sign;
 	else if (io->length && io->dir == DMA_TO_DEVICE) {
-		if (owned & ISER_IO_RKEY) {
-			stats->solicited_bytes += sign * (s64)io->length;
-			return;
-		}
+		immediate = io->task->imm_count;
 		unsolicited = io->task->unsol_r2t.data_length;
-		stats->unsolicited_bytes += sign * (s64)unsolicited;
-		stats->immediate_bytes += sign * (s64)(io->length - unsolicited);
+		stats->immediate_bytes += sign * immediate;
+		stats->unsolicited_bytes += sign * unsolicited;
+		stats->solicited_bytes += sign * (io->length - immediate - unsolicited);
 	}
 }
 

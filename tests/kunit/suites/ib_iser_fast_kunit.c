@@ -99,8 +99,8 @@ static void fast_answer(struct fake_qp *qp, const struct ib_send_wr *wr)
 }
 
 /*
- * A read and a long write are a registration and the command; a short write is the
- * command and three Data-Out PDUs.
+ * A read is a registration and the command; a short write is the command and three
+ * Data-Out PDUs; a long one has a registration and four.
  */
 static const struct fast_failure_case {
 	const char	*desc;
@@ -122,6 +122,12 @@ static const struct fast_failure_case {
 	{ "long write, the command was not posted", FAST_LONG, 2 },
 	{ "long write, the command was not posted, the answer invalidates",
 	  FAST_LONG, 2, true },
+	{ "long write, the Data-Out PDUs were not posted", FAST_LONG, 3 },
+	{ "long write, the Data-Out PDUs were not posted, the answer invalidates",
+	  FAST_LONG, 3, true },
+	{ "long write, the last Data-Out PDU was not posted", FAST_LONG, 6 },
+	{ "long write, the last Data-Out PDU was not posted, the answer invalidates",
+	  FAST_LONG, 6, true },
 	{ "long write, all was posted",		FAST_LONG, 0 },
 	{ "long write, all was posted, the answer invalidates",
 	  FAST_LONG, 0, true },
