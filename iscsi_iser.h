@@ -160,7 +160,7 @@ struct iser_io {
 						 */
 	bool			no_response;	/* NOP-Out that gets no answer */
 	bool			pins_conn;	/* outlives the stop: holds a reference */
-	bool			pi_unchecked;	/* pi_mr's status has not been asked for */
+	bool			altered;	/* by its last use: see iser_prepare_ordinary() */
 	struct iser_conn	*conn;		/* I */
 	struct iscsi_task	*task;		/* alloc_pdu until cleanup_task */
 	struct iser_pdu_hdr	*hdr;		/* I: part of conn->hdrs */
@@ -191,6 +191,7 @@ struct iser_io {
 	struct ib_sge		sge[ISER_SEND_SGES];
 
 	struct ib_mr		*pi_mr;		/* I: for protected commands; NULL: none */
+	bool			pi_unchecked;	/* its status has not been asked for */
 	struct scatterlist	*prot_sg;	/* mapped protection information, or NULL */
 	int			prot_count;	/* entries of it before mapping */
 	int			prot_dma_count;	/* and after */
@@ -333,7 +334,7 @@ struct iser_conn {
 	/* I/O path: written by the sender */
 	u32			sq_posted ____cacheline_aligned; /* F: entries taken so far */
 	u32			sq_signalled;	/* F: of them, up to the last signalled one */
-	u32			sq_wanted;	/* F: entries that a command waits for, or 0 */
+	u32			sq_room;	/* F: for commands, less what one waits for */
 	u32			dataouts_posted; /* F */
 	const struct ib_send_wr	*bad_wr;	/* F: of a post that has failed */
 	bool			misfit_logged;	/* F: see iser_prepare_log_misfit() */

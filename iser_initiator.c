@@ -30,21 +30,33 @@ static u32 iser_sq_used(struct iser_conn *conn)
  * is left free, until a command with Data-Outs has gone, or nothing more will come
  * free, because whoever waited will not come again.
  */
-static bool iser_sq_has_room(struct iser_io *io)
+static noinline bool iser_sq_find_room(struct iser_io *io)
 {
 	struct iser_conn *conn = io->conn;
-	u32 needed = io->sq_wrs + ISER_CONTROL_WRS;
 	u32 used = iser_sq_used(conn);
 
-	if (unlikely(conn->sq_wanted) &&
-	    (io->dataouts || used == conn->sq_posted - conn->sq_signalled))
-		conn->sq_wanted = 0;
-	if (likely(conn->sq_size - used >= needed + conn->sq_wanted))
+	if (io->dataouts || used == conn->sq_posted - conn->sq_signalled)
+		conn->sq_room = conn->sq_size - ISER_CONTROL_WRS;
+	if (used + io->sq_wrs <= conn->sq_room)
 		return true;
 	if (io->dataouts)
-		conn->sq_wanted = io->sq_wrs;
+		conn->sq_room = conn->sq_size - ISER_CONTROL_WRS - io->sq_wrs;
 	conn->stats->sq_full++;
 	return false;
+}
+
+/* Make a slot fit for an ordinary command again. */
+static noinline void iser_prepare_ordinary(struct iser_io *io)
+{
+	io->altered = false;
+	io->no_response = false;
+	io->dataouts = 0;
+	io->sq_wrs = io->conn->reg_wrs + 1;
+	io->reg_wr.wr.opcode = IB_WR_REG_MR;
+	io->reg_wr.mr = io->mr;
+	io->send_wr.next = NULL;
+	io->send_wr.wr_cqe = &io->send_cqe;
+	io->send_wr.send_flags = IB_SEND_SIGNALED;
 }
 
 static __always_inline void iser_prepare_slot(struct iser_io *io)
@@ -52,13 +64,8 @@ static __always_inline void iser_prepare_slot(struct iser_io *io)
 	memset(&io->hdr->iser, 0, sizeof(io->hdr->iser));
 	io->hdr->iser.flags = ISCSI_CTRL;
 	io->send_wr.num_sge = 1;
-	if (unlikely(io->dataouts)) {
-		/* The last command's were chained to it. */
-		io->dataouts = 0;
-		io->send_wr.next = NULL;
-		io->send_wr.wr_cqe = &io->send_cqe;
-		io->send_wr.send_flags = IB_SEND_SIGNALED;
-	}
+	if (unlikely(io->altered))
+		iser_prepare_ordinary(io);
 }
 
 /*
@@ -74,6 +81,7 @@ static int iser_prepare_control(struct iser_io *io)
 		io->conn->stats->sq_full++;
 		return -EAGAIN;
 	}
+	io->altered = true;
 	io->sq_wrs = 1;
 	io->length = 0;
 	io->no_response = io->hdr->bhs.itt == RESERVED_ITT;
@@ -275,7 +283,7 @@ static int iser_prepare_write(struct iser_io *io)
 	if (unlikely(err))
 		return err;
 	mr = io->reg_wr.mr;
-	iser->flags |= ISER_WSV;
+	iser->flags = ISCSI_CTRL | ISER_WSV;
 	iser->write_stag = cpu_to_be32(mr->rkey);
 	iser->write_va = cpu_to_be64(mr->iova);
 	return iser_prepare_registered(io);
@@ -291,28 +299,41 @@ static int iser_prepare_read(struct iser_io *io)
 	if (unlikely(err))
 		return err;
 	mr = io->reg_wr.mr;
-	iser->flags |= ISER_RSV;
+	iser->flags = ISCSI_CTRL | ISER_RSV;
 	iser->read_stag = cpu_to_be32(mr->rkey);
 	iser->read_va = cpu_to_be64(mr->iova);
 	return iser_prepare_registered(io);
 }
 
+/* Room for a write's Data-Out PDUs, too. */
+static noinline bool iser_prepare_room_for_dataouts(struct iser_io *io, u32 unsolicited)
+{
+	io->altered = true;
+	io->dataouts = DIV_ROUND_UP(unsolicited, io->task->conn->max_xmit_dlength);
+	io->sq_wrs += io->dataouts;
+	return iser_sq_find_room(io);
+}
+
+static bool iser_prepare_room(struct iser_io *io)
+{
+	struct iscsi_task *task = io->task;
+	struct iser_conn *conn = io->conn;
+
+	if (io->dir == DMA_TO_DEVICE && unlikely(task->unsol_r2t.data_length))
+		return iser_prepare_room_for_dataouts(io, task->unsol_r2t.data_length);
+	return likely(iser_sq_used(conn) + io->sq_wrs <= conn->sq_room) ||
+	       iser_sq_find_room(io);
+}
+
 /* A SCSI command. Returns what the HCA will own. */
 static int iser_prepare_command(struct iser_io *io, struct scsi_cmnd *sc)
 {
-	u32 unsolicited = 0;
 	int err;
 
-	if (sc->sc_data_direction == DMA_TO_DEVICE)
-		unsolicited = io->task->unsol_r2t.data_length;
-	if (unsolicited)
-		io->dataouts = DIV_ROUND_UP(unsolicited, io->task->conn->max_xmit_dlength);
-	io->sq_wrs = io->conn->reg_wrs + 1 + io->dataouts;
-	if (unlikely(!iser_sq_has_room(io)))
-		return -EAGAIN;
 	io->dir = sc->sc_data_direction;
 	io->length = scsi_transfer_length(sc);
-	io->no_response = false;
+	if (unlikely(!iser_prepare_room(io)))
+		return -EAGAIN;
 	if (!io->length)
 		return ISER_IO_SEND;
 	err = iser_mem_map(io, sc);

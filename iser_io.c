@@ -238,6 +238,7 @@ void iser_io_init(struct iser_io *io)
 	io->send_cqe.done = iser_io_send_done;
 	io->early_cqe.done = iser_io_early_done;
 	io->inv_cqe.done = iser_io_inv_done;
+	io->altered = true;
 	io->reg_wr.wr.wr_cqe = &io->early_cqe;
 	io->inline_sge.addr = (uintptr_t)io->hdr;
 	io->inline_sge.length = sizeof(*io->hdr);
@@ -248,8 +249,6 @@ void iser_io_init(struct iser_io *io)
 	io->inline_wr.send_flags = IB_SEND_INLINE;
 	io->send_wr.opcode = IB_WR_SEND;
 	io->send_wr.sg_list = io->sge;
-	io->send_wr.wr_cqe = &io->send_cqe;
-	io->send_wr.send_flags = IB_SEND_SIGNALED;
 }
 
 /**
@@ -275,9 +274,9 @@ static __always_inline void iser_io_count_sent(struct iser_io *io, int owned, in
 
 	if (owned & ISER_IO_RKEY)
 		stats->registrations += sign;
-	if (!io->task->sc)
+	if (owned == ISER_IO_SEND && !io->task->sc) {
 		stats->pdus_sent[io->hdr->bhs.opcode & ISCSI_OPCODE_MASK] += sign;
-	else if (io->length && io->dir == DMA_TO_DEVICE) {
+	} else if (io->dir == DMA_TO_DEVICE) {
 		immediate = io->task->imm_count;
 		unsolicited = io->task->unsol_r2t.data_length;
 		stats->immediate_bytes += sign * immediate;
@@ -352,6 +351,7 @@ int iser_io_post(struct iser_io *io, int owned)
 {
 	struct ib_send_wr *first = &io->inline_wr;
 	struct iser_conn *conn = io->conn;
+	u8 awaits = ISCSI_OP_SCSI_CMD_RSP;
 	int err;
 
 	conn->sq_posted += io->sq_wrs;
@@ -361,6 +361,8 @@ int iser_io_post(struct iser_io *io, int owned)
 		io->sq_end = conn->sq_posted;
 		conn->dataouts_posted += io->dataouts;
 		first = &io->send_wr;
+		/* A response has its request's opcode and this bit (RFC 7143, 11.2.1.2). */
+		awaits = (io->hdr->bhs.opcode & ISCSI_OPCODE_MASK) | 0x20;
 	}
 	if (owned & ISER_IO_RKEY) {
 		io->reg_wr.wr.next = first;
@@ -371,8 +373,7 @@ int iser_io_post(struct iser_io *io, int owned)
 	iser_io_count_sent(io, owned, 1);
 	iser_latency_start(io);
 	atomic_set(&io->hca, owned);
-	/* A response has its request's opcode and this bit (RFC 7143, 11.2.1.2). */
-	smp_store_release(&io->awaits, (io->hdr->bhs.opcode & ISCSI_OPCODE_MASK) | 0x20);
+	smp_store_release(&io->awaits, awaits);
 	/* Not every provider says which one has failed. */
 	conn->bad_wr = NULL;
 	/* From here on the slot may be anybody's, unless nothing was posted. */

@@ -29,7 +29,7 @@ static inline int iser_mem_map(struct iser_io *io, struct scsi_cmnd *sc)
 	io->sg = scsi_sglist(sc);
 	io->sg_count = count;
 	io->dma_count = mapped;
-	return unlikely(scsi_prot_sg_count(sc)) ? iser_mem_map_prot(io, sc) : 0;
+	return unlikely(io->task->protected) ? iser_mem_map_prot(io, sc) : 0;
 }
 
 /**
@@ -70,8 +70,6 @@ static inline int iser_io_register(struct iser_io *io, int access)
 	if (unlikely(n != io->dma_count))
 		return n < 0 ? n : -EINVAL;
 	ib_update_fast_reg_key(mr, ib_inc_rkey(mr->rkey));
-	io->reg_wr.wr.opcode = IB_WR_REG_MR;
-	io->reg_wr.mr = mr;
 	io->reg_wr.key = mr->rkey;
 	io->reg_wr.access = access;
 	trace_iser_mr_register(io);

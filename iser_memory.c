@@ -230,7 +230,7 @@ void iser_mem_free_mrs(struct iser_conn *conn)
 /**
  * iser_mem_map_prot - map the protection information of a SCSI command
  * @io: slot of the command
- * @sc: the command, which has some
+ * @sc: the command, which has some in memory, or only on the wire
  *
  * Context: init_task, frwd_lock held.
  * Return: 0 or -ENOMEM.
@@ -239,6 +239,9 @@ int iser_mem_map_prot(struct iser_io *io, struct scsi_cmnd *sc)
 {
 	int count = scsi_prot_sg_count(sc);
 	int mapped;
+
+	if (!count)
+		return 0;
 
 	mapped = ib_dma_map_sg(io->conn->ibdev, scsi_prot_sglist(sc), count, io->dir);
 	if (mapped <= 0)

@@ -153,6 +153,7 @@ int iser_pi_register(struct iser_io *io, int access)
 		return err < 0 ? err : -EINVAL;
 	ib_update_fast_reg_key(mr, ib_inc_rkey(mr->rkey));
 	io->pi_unchecked = true;
+	io->altered = true;
 	io->reg_wr.wr.opcode = IB_WR_REG_MR_INTEGRITY;
 	io->reg_wr.mr = mr;
 	io->reg_wr.key = mr->rkey;
