@@ -160,7 +160,7 @@ struct iser_io {
 						 */
 	bool			no_response;	/* NOP-Out that gets no answer */
 	bool			pins_conn;	/* outlives the stop: holds a reference */
-	bool			altered;	/* by its last use: see iser_prepare_ordinary() */
+	bool			altered;	/* not ordinary: see iser_prepare_ordinary() */
 	struct iser_conn	*conn;		/* I */
 	struct iscsi_task	*task;		/* alloc_pdu until cleanup_task */
 	struct iser_pdu_hdr	*hdr;		/* I: part of conn->hdrs */

@@ -44,7 +44,7 @@ static inline void iser_mem_unmap(struct iser_io *io)
 		ib_dma_unmap_sg(io->conn->ibdev, io->sg, io->sg_count, io->dir);
 		io->sg = NULL;
 	}
-	if (unlikely(io->prot_sg || io->text_len))
+	if (unlikely(io->altered))
 		iser_mem_unmap_others(io);
 }
 
@@ -121,17 +121,16 @@ static inline const char *iser_io_answered(struct iser_io *io,
 					   struct iscsi_scsi_rsp *rsp,
 					   struct ib_wc *wc)
 {
-	bool invalidated = wc->wc_flags & IB_WC_WITH_INVALIDATE;
 	int owned = atomic_read(&io->hca);
 
-	trace_iser_io_response(io->conn, rsp, invalidated);
+	trace_iser_io_response(io->conn, rsp, wc->wc_flags & IB_WC_WITH_INVALIDATE);
 	if (owned) {
 		/* A slot that the HCA owns has a task, and its header is as it was sent. */
 		if (unlikely(io->hdr->bhs.itt != rsp->itt))
 			return "a response is for nothing that waits for one";
 		iser_io_count_read(io, rsp);
 	}
-	if (invalidated) {
+	if (wc->wc_flags & IB_WC_WITH_INVALIDATE) {
 		if (unlikely(!(owned & (ISER_IO_RKEY | ISER_IO_INV)) ||
 			     wc->ex.invalidate_rkey != io->reg_wr.mr->rkey))
 			return "a response invalidated an rkey that is not its command's";

@@ -246,6 +246,7 @@ int iser_mem_map_prot(struct iser_io *io, struct scsi_cmnd *sc)
 	mapped = ib_dma_map_sg(io->conn->ibdev, scsi_prot_sglist(sc), count, io->dir);
 	if (mapped <= 0)
 		return -ENOMEM;
+	io->altered = true;
 	io->prot_sg = scsi_prot_sglist(sc);
 	io->prot_count = count;
 	io->prot_dma_count = mapped;

@@ -56,9 +56,8 @@ static int iser_rx_post(struct iser_conn *conn, struct ib_recv_wr *wrs)
 	return err;
 }
 
-static __always_inline void iser_rx_repost(struct iser_rx *rx)
+static __always_inline void iser_rx_repost(struct iser_conn *conn, struct iser_rx *rx)
 {
-	struct iser_conn *conn = rx->conn;
 	int err;
 
 	ib_dma_sync_single_for_device(conn->ibdev, rx->sge[0].addr,
@@ -123,7 +122,7 @@ static bool iser_rx_is_due(struct iser_io *io, itt_t itt, u8 opcode)
  * kind, one that is not sent yet, or one twice. The session's back_lock is held,
  * so that the task stays what it is.
  */
-static bool iser_rx_expected(struct iser_rx *rx, const void *data)
+static __always_inline bool iser_rx_expected(struct iser_rx *rx, const void *data)
 {
 	const struct iscsi_hdr *bhs = &rx->buf->bhs;
 	const struct iscsi_hdr *rejected = data;
@@ -145,9 +144,10 @@ static bool iser_rx_expected(struct iser_rx *rx, const void *data)
 }
 
 /* Hand a checked PDU up. Returns what is wrong with it, or NULL. */
-static __always_inline const char *iser_rx_complete(struct iser_rx *rx)
+static __always_inline const char *iser_rx_complete(struct iser_conn *conn,
+						    struct iser_rx *rx)
 {
-	struct iscsi_conn *iscsi_conn = rx->conn->iscsi_conn;
+	struct iscsi_conn *iscsi_conn = conn->iscsi_conn;
 	void *data = (u8 *)rx->buf + rx->data_offset;
 	u32 end = rx->data_offset + rx->data_len;
 	const char *wrong = NULL;
@@ -171,14 +171,14 @@ static __always_inline const char *iser_rx_complete(struct iser_rx *rx)
  * Hand a PDU up; the receive goes back to the HCA, or the connection fails. In line
  * for the PDUs that are not held.
  */
-static __always_inline void iser_rx_deliver(struct iser_rx *rx)
+static __always_inline void iser_rx_deliver(struct iser_conn *conn, struct iser_rx *rx)
 {
-	const char *wrong = iser_rx_complete(rx);
+	const char *wrong = iser_rx_complete(conn, rx);
 
 	if (likely(!wrong))
-		iser_rx_repost(rx);
+		iser_rx_repost(conn, rx);
 	else
-		iser_conn_fail(rx->conn, wrong, -EPROTO);
+		iser_conn_fail(conn, wrong, -EPROTO);
 }
 
 /*
@@ -223,12 +223,15 @@ struct iser_rx *iser_rx_unhold(struct iser_io *io)
  */
 void iser_rx_deliver_held(struct iser_rx *rx)
 {
-	if (READ_ONCE(rx->conn->state) == ISER_CONN_UP)
-		iser_rx_deliver(rx);
+	struct iser_conn *conn = rx->conn;
+
+	if (READ_ONCE(conn->state) == ISER_CONN_UP)
+		iser_rx_deliver(conn, rx);
 }
 
 /* Find out where a PDU's data is, and whose. Returns what is wrong with it, or NULL. */
-static const char *iser_rx_parse(struct iser_rx *rx, struct ib_wc *wc)
+static const char *iser_rx_parse(struct iser_conn *conn, struct iser_rx *rx,
+				 struct ib_wc *wc)
 {
 	u32 lengths, len;
 
@@ -247,7 +250,7 @@ static const char *iser_rx_parse(struct iser_rx *rx, struct ib_wc *wc)
 	/* Padding of the data segment may have been sent or not. */
 	if (unlikely(wc->byte_len < len || wc->byte_len > ALIGN(len, 4)))
 		return "a PDU is not as long as its header says";
-	rx->io = iser_rx_find_io(rx->conn, rx->buf->bhs.itt);
+	rx->io = iser_rx_find_io(conn, rx->buf->bhs.itt);
 	return NULL;
 }
 
@@ -284,9 +287,8 @@ static const char *iser_rx_control(struct iser_rx *rx, struct ib_wc *wc)
 }
 
 /* From TERMINATING on nothing reaches libiscsi and nothing is reposted. */
-static void iser_rx_handle(struct iser_rx *rx, struct ib_wc *wc)
+static void iser_rx_handle(struct iser_conn *conn, struct iser_rx *rx, struct ib_wc *wc)
 {
-	struct iser_conn *conn = rx->conn;
 	const char *wrong;
 
 	if (unlikely(wc->status != IB_WC_SUCCESS)) {
@@ -302,7 +304,7 @@ static void iser_rx_handle(struct iser_rx *rx, struct ib_wc *wc)
 	}
 	ib_dma_sync_single_for_cpu(conn->ibdev, rx->sge[0].addr,
 				   rx->sge[0].length, DMA_FROM_DEVICE);
-	wrong = iser_rx_parse(rx, wc);
+	wrong = iser_rx_parse(conn, rx, wc);
 	if (likely(!wrong)) {
 		if (likely((rx->buf->bhs.opcode & ISCSI_OPCODE_MASK) ==
 			   ISCSI_OP_SCSI_CMD_RSP))
@@ -313,7 +315,7 @@ static void iser_rx_handle(struct iser_rx *rx, struct ib_wc *wc)
 	if (unlikely(wrong))
 		iser_conn_fail(conn, wrong, -EPROTO);
 	else if (likely(conn->held_rx != rx))
-		iser_rx_deliver(rx);
+		iser_rx_deliver(conn, rx);
 }
 
 /* A receive has completed. Softirq, BH off. */
@@ -322,7 +324,7 @@ static void iser_rx_done(struct ib_cq *cq, struct ib_wc *wc)
 	struct iser_rx *rx = container_of(wc->wr_cqe, struct iser_rx, cqe);
 	struct iser_conn *conn = rx->conn;
 
-	iser_rx_handle(rx, wc);
+	iser_rx_handle(conn, rx, wc);
 	/* The last look at it: who sees this may free the receive. */
 	smp_store_release(&conn->rx_done, conn->rx_done + 1);
 }
