@@ -336,7 +336,6 @@ struct iser_conn {
 	u32			sq_signalled;	/* F: of them, up to the last signalled one */
 	u32			sq_room;	/* F: for commands, less what one waits for */
 	u32			dataouts_posted; /* F */
-	const struct ib_send_wr	*bad_wr;	/* F: of a post that has failed */
 	bool			misfit_logged;	/* F: see iser_prepare_log_misfit() */
 
 	/* I/O path: written by the completion handlers */
@@ -490,6 +489,7 @@ void iser_cleanup_task(struct iscsi_task *task);
 void iser_io_init(struct iser_io *io);
 void iser_io_set_control(struct iser_io *io);
 int iser_io_post(struct iser_io *io, int owned);
+int iser_io_post_inline(struct iser_io *io);
 void iser_io_invalidate(struct iser_io *io);
 bool iser_io_is_sent(struct iser_io *io);
 bool iser_io_is_owed(struct iser_io *io);

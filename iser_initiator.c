@@ -53,6 +53,7 @@ static noinline void iser_prepare_ordinary(struct iser_io *io)
 	io->dataouts = 0;
 	io->sq_wrs = io->conn->reg_wrs + 1;
 	io->reg_wr.wr.opcode = IB_WR_REG_MR;
+	io->reg_wr.wr.next = &io->inline_wr;
 	io->reg_wr.mr = io->mr;
 	io->send_wr.next = NULL;
 	io->send_wr.wr_cqe = &io->send_cqe;
@@ -66,33 +67,6 @@ static __always_inline void iser_prepare_slot(struct iser_io *io)
 	io->send_wr.num_sge = 1;
 	if (unlikely(io->altered))
 		iser_prepare_ordinary(io);
-}
-
-/*
- * A PDU without SCSI data: management, login, text. Returns what the HCA will
- * own.
- */
-static int iser_prepare_control(struct iser_io *io)
-{
-	struct iscsi_task *task = io->task;
-	int err;
-
-	if (iser_sq_used(io->conn) == io->conn->sq_size) {
-		io->conn->stats->sq_full++;
-		return -EAGAIN;
-	}
-	io->altered = true;
-	io->sq_wrs = 1;
-	io->length = 0;
-	io->no_response = io->hdr->bhs.itt == RESERVED_ITT;
-	iser_io_set_control(io);
-	if (task->data_count) {
-		err = iser_mem_map_text(io, task->data, task->data_count);
-		if (err)
-			return err;
-		io->send_wr.num_sge = 2;
-	}
-	return ISER_IO_SEND;
 }
 
 /*
@@ -240,8 +214,16 @@ static noinline int iser_prepare_unsolicited(struct iser_io *io)
 /* Send all of a write's data with the command. False: it is in too many pieces. */
 static bool iser_prepare_immediate(struct iser_io *io)
 {
-	int n = iser_prepare_sges(io, io->sge + 1, io->conn->data_sges, 0, io->length);
+	int n = 1;
 
+	if (likely(io->dma_count == 1)) {
+		io->sge[1].addr = sg_dma_address(io->sg);
+		io->sge[1].length = io->length;
+		io->sge[1].lkey = io->sge[0].lkey;
+	} else {
+		n = iser_prepare_sges(io, io->sge + 1, io->conn->data_sges, 0,
+				      io->length);
+	}
 	io->send_wr.num_sge = 1 + n;
 	return n;
 }
@@ -385,6 +367,33 @@ int iser_init_task(struct iscsi_task *task)
 	return -EIO;
 }
 
+/* A PDU without SCSI data: management, login, text. As iser_xmit_task(). */
+static noinline int iser_xmit_control(struct iscsi_task *task, struct iser_io *io)
+{
+	struct iser_conn *conn = io->conn;
+	int err;
+
+	if (conn->state != ISER_CONN_UP)
+		return -ENOTCONN;
+	if (iser_sq_used(conn) == conn->sq_size) {
+		conn->stats->sq_full++;
+		return -EAGAIN;
+	}
+	iser_prepare_slot(io);
+	io->altered = true;
+	io->sq_wrs = 1;
+	io->length = 0;
+	io->no_response = io->hdr->bhs.itt == RESERVED_ITT;
+	iser_io_set_control(io);
+	if (task->data_count) {
+		err = iser_mem_map_text(io, task->data, task->data_count);
+		if (err)
+			return err;
+		io->send_wr.num_sge = 2;
+	}
+	return iser_io_post(io, ISER_IO_SEND);
+}
+
 /**
  * iser_xmit_task - callback: send a PDU
  * @task: with a slot, its BHS built; a command has been prepared
@@ -404,14 +413,11 @@ int iser_xmit_task(struct iscsi_task *task)
 	int owned;
 
 	lockdep_assert_held(&task->conn->session->frwd_lock);
-	if (likely(task->sc)) {
-		owned = io->prepared;
-	} else if (io->conn->state != ISER_CONN_UP) {
-		return -ENOTCONN;
-	} else {
-		iser_prepare_slot(io);
-		owned = iser_prepare_control(io);
-	}
+	if (unlikely(!task->sc))
+		return iser_xmit_control(task, io);
+	owned = io->prepared;
+	if (likely(owned == ISER_IO_RKEY))
+		return iser_io_post_inline(io);
 	/* What has been mapped is unmapped with the task, which libiscsi frees. */
 	return likely(owned >= 0) ? iser_io_post(io, owned) : owned;
 }

@@ -274,15 +274,15 @@ static __always_inline void iser_io_count_sent(struct iser_io *io, int owned, in
 
 	if (owned & ISER_IO_RKEY)
 		stats->registrations += sign;
-	if (owned == ISER_IO_SEND && !io->task->sc) {
+	else if (!io->task->sc)
 		stats->pdus_sent[io->hdr->bhs.opcode & ISCSI_OPCODE_MASK] += sign;
-	} else if (io->dir == DMA_TO_DEVICE) {
-		immediate = io->task->imm_count;
-		unsolicited = io->task->unsol_r2t.data_length;
-		stats->immediate_bytes += sign * immediate;
-		stats->unsolicited_bytes += sign * unsolicited;
-		stats->solicited_bytes += sign * (io->length - immediate - unsolicited);
-	}
+	if (!io->length || io->dir != DMA_TO_DEVICE)
+		return;
+	immediate = io->task->imm_count;
+	unsolicited = io->task->unsol_r2t.data_length;
+	stats->immediate_bytes += sign * immediate;
+	stats->unsolicited_bytes += sign * unsolicited;
+	stats->solicited_bytes += sign * (io->length - immediate - unsolicited);
 }
 
 /*
@@ -338,49 +338,76 @@ static noinline int iser_io_post_failed(struct iser_io *io, int owned, bool noth
 	return err;
 }
 
+/* The post itself. Returns 0 if anything was posted, else what the device said. */
+static __always_inline int iser_io_give(struct iser_io *io, struct ib_send_wr *first,
+					int owned, u8 awaits)
+{
+	const struct ib_send_wr *bad_wr = NULL;
+	int err;
+
+	trace_iser_io_send(io);
+	iscsi_get_task(io->task);
+	iser_latency_start(io);
+	atomic_set(&io->hca, owned);
+	smp_store_release(&io->awaits, awaits);
+	/* From here on the slot may be anybody's, unless nothing was posted. */
+	err = ib_post_send(io->conn->qp, first, &bad_wr);
+	if (unlikely(err))
+		return iser_io_post_failed(io, owned, bad_wr == first, err);
+	return 0;
+}
+
+/**
+ * iser_io_post_inline - give a registered command to the HCA, its header inline
+ * @io: slot of its task, prepared; room in the send queue has been found
+ *
+ * The HCA will own the rkey; the SEND is not signalled.
+ *
+ * Context: xmit_task, frwd_lock held.
+ * Return: 0 if anything was posted, else what the device said.
+ */
+int iser_io_post_inline(struct iser_io *io)
+{
+	struct iser_stats *stats = io->conn->stats;
+
+	io->conn->sq_posted += io->sq_wrs;
+	stats->registrations++;
+	if (io->dir == DMA_TO_DEVICE)
+		stats->solicited_bytes += io->length;
+	return iser_io_give(io, &io->reg_wr.wr, ISER_IO_RKEY, ISCSI_OP_SCSI_CMD_RSP);
+}
+
 /**
  * iser_io_post - give a PDU to the HCA, with all that belongs to it
  * @io: slot of its task, prepared; room in the send queue has been found
- * @owned: what the HCA will own, enum iser_io_hca; without ISER_IO_SEND the header
- * goes inline, unsignalled, behind a registration
+ * @owned: what the HCA will own, ISER_IO_SEND and perhaps ISER_IO_RKEY
+ *
+ * The last SEND is signalled.
  *
  * Context: xmit_task, frwd_lock held.
  * Return: 0 if anything was posted, else what the device said.
  */
 int iser_io_post(struct iser_io *io, int owned)
 {
-	struct ib_send_wr *first = &io->inline_wr;
+	struct ib_send_wr *first = &io->send_wr;
 	struct iser_conn *conn = io->conn;
-	u8 awaits = ISCSI_OP_SCSI_CMD_RSP;
 	int err;
 
+	ib_dma_sync_single_for_device(conn->ibdev, io->sge[0].addr, sizeof(*io->hdr),
+				      DMA_TO_DEVICE);
 	conn->sq_posted += io->sq_wrs;
-	if (owned & ISER_IO_SEND) {
-		ib_dma_sync_single_for_device(conn->ibdev, io->sge[0].addr,
-					      sizeof(*io->hdr), DMA_TO_DEVICE);
-		io->sq_end = conn->sq_posted;
-		conn->dataouts_posted += io->dataouts;
-		first = &io->send_wr;
-		/* A response has its request's opcode and this bit (RFC 7143, 11.2.1.2). */
-		awaits = (io->hdr->bhs.opcode & ISCSI_OPCODE_MASK) | 0x20;
-	}
+	conn->dataouts_posted += io->dataouts;
+	io->sq_end = conn->sq_posted;
 	if (owned & ISER_IO_RKEY) {
+		io->altered = true;
 		io->reg_wr.wr.next = first;
 		first = &io->reg_wr.wr;
 	}
-	trace_iser_io_send(io);
-	iscsi_get_task(io->task);
 	iser_io_count_sent(io, owned, 1);
-	iser_latency_start(io);
-	atomic_set(&io->hca, owned);
-	smp_store_release(&io->awaits, awaits);
-	/* Not every provider says which one has failed. */
-	conn->bad_wr = NULL;
-	/* From here on the slot may be anybody's, unless nothing was posted. */
-	err = ib_post_send(conn->qp, first, &conn->bad_wr);
-	if (unlikely(err))
-		err = iser_io_post_failed(io, owned, conn->bad_wr == first, err);
-	else if (owned & ISER_IO_SEND)
+	/* A response has its request's opcode and this bit (RFC 7143, 11.2.1.2). */
+	err = iser_io_give(io, first, owned,
+			   (io->hdr->bhs.opcode & ISCSI_OPCODE_MASK) | 0x20);
+	if (likely(!err))
 		conn->sq_signalled = conn->sq_posted;
 	return err;
 }

@@ -33,11 +33,11 @@ struct iser_rx_chunk {
 };
 
 /*
- * Give receives, a chain of them, to the HCA. Nothing may be posted behind the
+ * Give receives, a chain of @count, to the HCA. Nothing may be posted behind the
  * drain's back, hence the lock. Returns 0; -ESHUTDOWN in TERMINATING, where nobody
  * needs them; or what the device said.
  */
-static int iser_rx_post(struct iser_conn *conn, struct ib_recv_wr *wrs)
+static int iser_rx_post(struct iser_conn *conn, struct ib_recv_wr *wrs, u32 count)
 {
 	const struct ib_recv_wr *wr, *bad = NULL;
 	int err = -ESHUTDOWN;
@@ -46,8 +46,7 @@ static int iser_rx_post(struct iser_conn *conn, struct ib_recv_wr *wrs)
 	spin_lock_irqsave(&conn->state_lock, flags);
 	if (iser_conn_is_live(conn)) {
 		/* Counted first: a receive may complete before ib_post_recv() returns. */
-		for (wr = wrs; wr; wr = wr->next)
-			conn->rx_posted++;
+		conn->rx_posted += count;
 		err = ib_post_recv(conn->qp, wrs, &bad);
 		for (wr = err ? bad : NULL; wr; wr = wr->next)
 			conn->rx_posted--;
@@ -66,7 +65,7 @@ static __always_inline void iser_rx_repost(struct iser_conn *conn, struct iser_r
 	conn->rx_repost = &rx->wr;
 	if (++conn->rx_repost_count < ISER_RECV_BATCH)
 		return;
-	err = iser_rx_post(conn, conn->rx_repost);
+	err = iser_rx_post(conn, conn->rx_repost, ISER_RECV_BATCH);
 	if (unlikely(err && err != -ESHUTDOWN))
 		iser_conn_fail(conn, "receives could not be reposted", err);
 	conn->rx_repost = NULL;
@@ -440,7 +439,7 @@ int iser_rx_alloc(struct iser_conn *conn, u32 count)
 			 * chain, before the provider asks this one for its next.
 			 */
 			wr = chunk->rx[i].wr;
-			err = iser_rx_post(conn, &wr);
+			err = iser_rx_post(conn, &wr, 1);
 			if (err)
 				return err;
 		}
