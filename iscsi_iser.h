@@ -73,7 +73,7 @@
 #define ISER_PI_REG_WRS		4	/* SQ entries of an integrity registration, at most */
 #define ISER_CONTROL_WRS	16	/* send queue entries that commands leave free */
 #define ISER_UNSIGNALLED_WRS	64	/* at the most, one after the other */
-#define ISER_UNEXPECTED_PDUS	24	/* receives beyond one for each task */
+#define ISER_UNEXPECTED_PDUS	24	/* receives beyond one for each answer */
 #define ISER_LOGIN_RECVS	16	/* receives before the session is known */
 #define ISER_RECV_BATCH		8	/* receives reposted at a time */
 #define ISER_RECV_SIZE		512	/* what most PDUs fit into */
@@ -447,6 +447,7 @@ int iser_device_register_client(void);
 void iser_device_unregister_client(void);
 void iser_device_hold(struct iser_device *device);
 void iser_device_put(struct iser_device *device);
+u32 iser_device_recvs(u32 cmds);
 int iser_device_attach(struct iser_conn *conn, struct ib_device *ibdev);
 void iser_device_detach(struct iser_conn *conn);
 void iser_device_check_gid(struct iser_conn *conn);

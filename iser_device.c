@@ -160,6 +160,18 @@ static void iser_device_event(struct ib_event_handler *handler, struct ib_event 
 	spin_unlock(&device->conns_lock);
 }
 
+/**
+ * iser_device_recvs - how many receives a session needs
+ * @cmds: commands that SCSI may have out
+ *
+ * Return: one for each response that can be due, and some for what targets send
+ * unasked.
+ */
+u32 iser_device_recvs(u32 cmds)
+{
+	return cmds + ISCSI_MGMT_CMDS_MAX + ISER_UNEXPECTED_PDUS;
+}
+
 /*
  * All queues' sizes, and what fits into them: every other file takes them from
  * here. One entry of each queue, and of the CQ for each, is the drain's. With it,
@@ -171,27 +183,25 @@ static bool iser_device_size_queues(struct iser_device *device)
 	const struct ib_device_attr *attrs = &device->ibdev->attrs;
 	u32 qp_wrs = attrs->max_qp_wr;
 	u32 cqes = attrs->max_cqe;
-	u32 cmd_wrs;
+	u32 cmd_wrs, most;
 
 	device->reg_wrs = device->prot_caps ? ISER_PI_REG_WRS : 1;
 	/* With its SEND, and the LOCAL_INV that it may come to need. */
 	cmd_wrs = device->reg_wrs + 2;
-	device->rq_wrs = min_t(u32, ISER_CMDS_MAX + ISER_UNEXPECTED_PDUS, qp_wrs - 1);
 	device->sq_wrs = min_t(u32, 2 * ISER_CMDS_MAX - 2, qp_wrs - 1);
-	if (device->rq_wrs + device->sq_wrs + 2 > cqes) {
-		device->rq_wrs = min(device->rq_wrs, (cqes - 2) / 3);
-		device->sq_wrs = min(device->sq_wrs, (cqes - 2) / 3 * 2);
-	}
-	if (device->rq_wrs < ISCSI_TOTAL_CMDS_MIN + ISER_UNEXPECTED_PDUS ||
+	device->sq_wrs = min(device->sq_wrs, (cqes - 2) / 3 * 2);
+	device->sq_unsignalled = min_t(u32, ISER_UNSIGNALLED_WRS, device->sq_wrs / 8);
+	most = device->sq_wrs - device->sq_unsignalled - ISER_CONTROL_WRS;
+	device->rq_wrs = min3(iser_device_recvs(most / cmd_wrs), qp_wrs - 1,
+			      cqes - 2 - device->sq_wrs);
+	if (device->rq_wrs < iser_device_recvs(1) ||
 	    device->sq_wrs < ISCSI_TOTAL_CMDS_MIN * cmd_wrs + ISER_CONTROL_WRS)
 		return false;
 	device->cq_entries = device->rq_wrs + device->sq_wrs + 2;
+	device->max_cmds = min(most / cmd_wrs, device->rq_wrs - iser_device_recvs(0));
 	device->max_tasks = min_t(u32, ISER_CMDS_MAX,
-				  rounddown_pow_of_two(device->rq_wrs -
-						       ISER_UNEXPECTED_PDUS));
-	device->sq_unsignalled = min_t(u32, ISER_UNSIGNALLED_WRS, device->sq_wrs / 8);
-	device->max_cmds = (device->sq_wrs - device->sq_unsignalled -
-			    ISER_CONTROL_WRS) / cmd_wrs;
+				  roundup_pow_of_two(device->max_cmds +
+						     ISCSI_MGMT_CMDS_MAX));
 	return true;
 }
 

@@ -597,14 +597,14 @@ static void iser_conn_setup_work(struct work_struct *work)
 {
 	struct iser_conn *conn = container_of(work, struct iser_conn, setup_work);
 	unsigned int noio = memalloc_noio_save();
+	u32 cmds = conn->iscsi_conn->session->host->can_queue;
 	int err;
 
 	err = iser_conn_lock_setup(conn);
 	if (!err) {
 		err = iser_mem_alloc_mrs(conn);
 		if (!err)
-			err = iser_rx_alloc(conn, conn->num_ios +
-						    ISER_UNEXPECTED_PDUS -
+			err = iser_rx_alloc(conn, iser_device_recvs(cmds) -
 						    conn->rx_count);
 		iser_conn_unlock_setup(conn);
 	}
