@@ -9,6 +9,7 @@
 # name made from what it was made of, and get that name when they are whole.
 #
 # KUNIT_SOURCE	  a kernel source tree to copy instead of fetching one
+# shellcheck disable=SC2154	# $here is the caller's
 repo=$(cd "$here/../.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ib_iser
 "$repo/tests/prerequisites" kunit >&2
@@ -107,8 +108,9 @@ fetch_source() {
 }
 
 copy_source() {
-	local source=$cache/source-$(realpath "$1" | md5sum | cut -c1-12)
+	local source
 
+	source=$cache/source-$(realpath "$1" | md5sum | cut -c1-12)
 	if [[ ! -d $source ]]; then
 		rm -rf "$source.tmp"
 		mkdir "$source.tmp"
