@@ -5,19 +5,36 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
+RELEASE = $(shell $(MAKE) -s -C $(KDIR) kernelrelease)
 LAB := tests/lab/build
 REPORTS := $(LAB)/reports
 MODULE ?= ours
 SUITE ?= trixie
-.PHONY: all install clean lab demo check static lab-check lab-slow kunit coverage sanitize bench failover storm
+.PHONY: all install uninstall deb clean lab demo check static lab-check lab-slow kunit coverage sanitize bench failover storm
 
 # The module for the running kernel, or for the one in KDIR.
 all:
+	@tools/own-rdma "$(RELEASE)"
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 install: all
+	@tools/unused "$(RELEASE)"
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
-	depmod -a $$($(MAKE) -s -C $(KDIR) kernelrelease)
+	depmod -a $(RELEASE)
+	@tools/refresh-initramfs
+
+# The kernel's own comes back.
+uninstall:
+	@tools/unused "$(RELEASE)"
+	rm -f /lib/modules/$(RELEASE)/updates/ib_iser.ko*
+	depmod -a $(RELEASE)
+	@tools/refresh-initramfs
+
+# ib-iser-dkms_VERSION_all.deb, which builds the module for each kernel that is installed.
+deb:
+	@tests/prerequisites deb
+	DEB_DIRECTORY=. debian/rules binary
+	debian/rules clean
 
 clean:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
@@ -45,6 +62,7 @@ storm: lab
 	@$(LAB)/lab storm --suite $(SUITE)
 
 static: lab
+	@tests/prerequisites static
 	@mkdir -p $(REPORTS)
 	$(LAB)/static_tests --suite $(SUITE) --gtest_output=json:$(REPORTS)/static.json 2>&1 | \
 		tee $(REPORTS)/static.log
@@ -81,7 +99,7 @@ sanitize: lab
 # All of it goes on after a failure; the last line counts, or says where to look first. Side by
 # side is what boots no machine, and has no clock but its own.
 check:
-	@tests/prerequisites kunit lab
+	@tests/prerequisites kunit lab static
 	@rm -f $(REPORTS)/*.json $(REPORTS)/*.log
 	@$(MAKE) --no-print-directory lab
 	-@$(MAKE) --no-print-directory static & $(MAKE) --no-print-directory coverage; wait
