@@ -18,7 +18,7 @@ struct Tuning {
 	int ack_timeout = -1;  // parameter of our module
 };
 
-// The README's advice for a failover in well under a second.
+// docs/failover.md's advice for a failover in well under a second.
 Tuning tuned();
 
 // Logs in on both paths, starts multipathd and verified I/O on the map, and has the fault happen to
