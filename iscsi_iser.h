@@ -94,9 +94,7 @@ struct iser_pdu_hdr {
 
 static_assert(sizeof(struct iser_pdu_hdr) == 76);
 
-/**
- * struct iser_device - an RDMA device, from the ib_client's add to its remove
- */
+/* An RDMA device, from the ib_client's add to its remove. */
 struct iser_device {
 	struct ib_device	*ibdev;		/* I */
 	refcount_t		ref;		/* A: client data, connections, create_session */
@@ -143,11 +141,11 @@ enum iser_wr_kind {
 	ISER_WR_RECV,
 };
 
-/**
- * struct iser_io - a slot: all that a task needs of a connection
+/*
+ * A slot: all that a task needs of a connection.
  *
  * One for each task of the session, found by task->itt. From a successful post
- * until @hca has become zero the slot belongs to the HCA and holds a reference
+ * until hca has become zero the slot belongs to the HCA and holds a reference
  * on its task; before and after it belongs to the task (F).
  *
  * What a read and a registered write need lies in the first three cache lines.
@@ -290,9 +288,7 @@ struct iser_binding {
 	struct iser_stats	*stats;		/* I */
 };
 
-/**
- * struct iser_conn - one RDMA connection, made by ep_connect and never reused
- */
+/* One RDMA connection, made by ep_connect and never reused. */
 struct iser_conn {
 	/* constant */
 	u32			id;		/* I: "conn" in log lines and trace events */
