@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-// What can be said about the module without running it, by the tools of the kernel it is for.
+// What can be said about the module, the lab and the texts without running them.
 #include <iostream>
 #include <regex>
 #include <sstream>
@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "../static/checkpatch.h"
+#include "../static/kernel_scripts.h"
 #include "lab/files.h"
 #include "lab/module.h"
 #include "lab/process.h"
@@ -16,6 +16,9 @@
 namespace lab {
 
 namespace fs = std::filesystem;
+
+// They look at every file, one or two minutes on an idle machine.
+static constexpr std::chrono::minutes kPatience(30);
 
 static std::string suite = "trixie";
 
@@ -43,6 +46,42 @@ static std::string version_after(const std::string &text, const std::string &wor
 	return at == text.npos ? "" : text.substr(at + words.size(), text.find_first_of("\"\n ", at + words.size()) - at - words.size());
 }
 
+// What is in the repository: nothing that was built, and nothing that lies about.
+static std::vector<fs::path> tracked_files()
+{
+	std::istringstream lines(run_process({"git", "ls-files"}, {.directory = checkout()}).checked().out);
+	std::vector<fs::path> files;
+	std::string line;
+
+	while (std::getline(lines, line))
+		files.push_back(checkout() / line);
+	return files;
+}
+
+static std::vector<fs::path> module_files()
+{
+	std::vector<fs::path> files = tracked_files();
+
+	std::erase_if(files, [](const fs::path &file) {
+		return file.parent_path() != checkout() || (file.extension() != ".c" && file.extension() != ".h");
+	});
+	return files;
+}
+
+static bool is_shell_script(const fs::path &file)
+{
+	static const std::regex first_line("#! ?/.*\\b(sh|bash)\\b.*\n[^]*");
+
+	return file.extension() == ".sh" || std::regex_match(read_file(file).substr(0, 100), first_line);
+}
+
+// A program's words, and the files at their end.
+static std::vector<std::string> with_files(std::vector<std::string> words, const std::vector<fs::path> &files)
+{
+	words.insert(words.end(), files.begin(), files.end());
+	return words;
+}
+
 // The script knows the kernel's own CamelCase from its headers.
 static fs::path kernel_headers(const Image &image)
 {
@@ -55,28 +94,51 @@ static fs::path kernel_headers(const Image &image)
 
 TEST(Static, CheckpatchHasNothingToSay)
 {
-	const fs::path script = provide_checkpatch(say);
+	const fs::path scripts = provide_kernel_scripts(say) / "scripts";
 	const fs::path headers = kernel_headers(Image::provide(suite, say));
-	unsigned files = 0;
+	const std::vector<fs::path> files = module_files();
 
-	for (const auto &entry : fs::directory_iterator(checkout())) {
-		const std::string name = entry.path().filename();
-		std::vector<std::string> words{"perl", script, "--strict", "--no-tree", "--terse",
+	for (const fs::path &file : files) {
+		std::vector<std::string> words{"perl", scripts / "checkpatch.pl", "--strict", "--no-tree", "--terse",
 					       "--no-summary", "--show-types", "--root=" + headers.string()};
 
-		if (!name.ends_with(".c") && !name.ends_with(".h"))
-			continue;
 		// Laid out as the kernel's own trace headers are.
-		if (name.ends_with("_trace.h"))
+		if (file.string().ends_with("_trace.h"))
 			words.push_back("--ignore=OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT");
-		words.insert(words.end(), {"-f", entry.path()});
+		words.insert(words.end(), {"-f", file});
 		// It keeps a cache of its own where it runs.
-		EXPECT_EQ(run_process(words, {.directory = script.parent_path()})
-				  .both(),
-			  "");
-		files++;
+		EXPECT_EQ(run_process(words, {.directory = scripts}).both(), "");
 	}
-	EXPECT_GT(files, 0u);
+	EXPECT_FALSE(files.empty());
+}
+
+TEST(Static, KernelDocHasNothingToSay)
+{
+	const CommandResult doc = run_process(with_files(
+		{provide_kernel_scripts(say) / "scripts/kernel-doc", "-none", "-Wall"}, module_files()));
+
+	EXPECT_TRUE(doc.ok()) << doc.story();
+	EXPECT_EQ(doc.both(), "");
+}
+
+// The kernel's semantic patches. The script looks at a directory, and all that is below it.
+TEST(Static, CoccicheckHasNothingToSay)
+{
+	const fs::path kernel = provide_kernel_scripts(say), directory = fs::path(LAB_RUN_DIR) / "coccicheck";
+	const fs::path log = directory / "log";
+
+	fs::remove_all(directory);
+	fs::create_directories(directory);
+	for (const fs::path &file : module_files())
+		fs::copy_file(file, directory / file.filename());
+	const CommandResult check = run_process(
+		{"env", "MODE=report", "srctree=" + kernel.string(), "srcroot=" + directory.string(),
+		 "DEBUG_FILE=" + log.string(), "bash", kernel / "scripts/coccicheck"},
+		{.directory = directory, .timeout = kPatience});
+
+	EXPECT_TRUE(check.ok()) << check.story() << read_file(log);
+	EXPECT_NE(read_file(log).find("-D report"), std::string::npos) << "it did not look";
+	EXPECT_EQ(lines_with(check.out, directory), "");
 }
 
 TEST(Static, BuildsWithoutWarning)
@@ -95,6 +157,47 @@ TEST(Static, SparseHasNothingToSay)
 	ASSERT_TRUE(build.result.ok()) << build.result.story();
 	EXPECT_NE(lines_with(build.result.out, "CHECK "), "") << "sparse did not run";
 	EXPECT_EQ(lines_with(build.result.out, "warning:") + lines_with(build.result.out, "error:"), "");
+}
+
+TEST(Static, NothingIsMisspelled)
+{
+	const CommandResult spelling =
+		run_process(with_files({"codespell", "--ignore-words-list=vas", "--quiet-level=3"}, tracked_files()));
+
+	EXPECT_TRUE(spelling.ok()) << spelling.story();
+	EXPECT_EQ(spelling.out, "");
+}
+
+// .shellcheckrc says what is not looked for, and why.
+TEST(Static, ShellcheckHasNothingToSay)
+{
+	std::vector<fs::path> scripts = tracked_files();
+
+	std::erase_if(scripts, [](const fs::path &file) { return !is_shell_script(file); });
+	const CommandResult check = run_process(with_files({"shellcheck", "--format=gcc"}, scripts));
+
+	EXPECT_GT(scripts.size(), 5u);
+	EXPECT_TRUE(check.ok()) << check.story();
+}
+
+// tests/.clang-tidy says what is looked for, and why.
+TEST(Static, ClangTidyHasNothingToSay)
+{
+	const std::string build = fs::path(LAB_BUILD_DIR) / "tidy";
+	const std::vector<std::string> targets{"CMakeFiles/lab.dir/cmake_pch.hxx.pch",
+					       "CMakeFiles/lab_test_support.dir/cmake_pch.hxx.pch"};
+	std::vector<std::string> compile{"cmake", "--build", build, "--target"};
+
+	// Its own compiler's precompiled headers: without them most of the time would go into those.
+	compile.insert(compile.end(), targets.begin(), targets.end());
+	run_process({"cmake", "-S", source_directory(), "-B", build, "-G", "Ninja", "-Wno-dev",
+		     "-DCMAKE_CXX_COMPILER=clang++", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"})
+		.checked();
+	run_process(compile).checked();
+	const CommandResult tidy = run_process({"run-clang-tidy", "-quiet", "-p", build}, {.timeout = kPatience});
+
+	EXPECT_TRUE(tidy.ok()) << tidy.story();
+	EXPECT_EQ(lines_with(tidy.out, "warning:"), "");
 }
 
 // Where the lab works around others' software, it names the heading that says why.
@@ -119,7 +222,7 @@ TEST(Static, EachUpstreamHeadingThatIsNamedIsThere)
 	EXPECT_GT(count, 10u);
 }
 
-// The newest that CHANGELOG.md has is the module's, and what DKMS takes for it.
+// The newest that CHANGELOG.md has is the module's, and what DKMS and the package take for it.
 TEST(Static, TheVersionIsTheSameEverywhere)
 {
 	const std::string in_module = version_after(read_file(checkout() / "iscsi_iser.c"), "MODULE_VERSION(\"");
@@ -129,11 +232,51 @@ TEST(Static, TheVersionIsTheSameEverywhere)
 	EXPECT_NE(in_module, "");
 	EXPECT_EQ(in_module, version_after(read_file(checkout() / "CHANGELOG.md"), "\n## "));
 	EXPECT_EQ(in_module, trimmed(dkms.out));
+	EXPECT_TRUE(read_file(checkout() / "debian/changelog").starts_with("ib-iser (" + in_module + "-"));
+}
+
+// A message is of no use to who does not find it there, so each cause is, word by word.
+TEST(Static, EachCauseOfAFailureIsExplained)
+{
+	const std::string text = read_file(checkout() / "docs/troubleshooting.md");
+	const std::regex cause("\"([a-z][A-Za-z:', ]*(?: [A-Za-z:',]+){2,})\"");
+	unsigned count = 0;
+
+	for (const fs::path &file : module_files()) {
+		const std::string code = read_file(file);
+
+		if (!file.filename().string().starts_with("iser_"))
+			continue;
+		for (std::sregex_iterator words(code.begin(), code.end(), cause), end; words != end; ++words) {
+			EXPECT_NE(text.find((*words)[1].str()), text.npos) << file << ": " << (*words)[1].str();
+			count++;
+		}
+	}
+	EXPECT_GT(count, 10u);
+}
+
+TEST(Static, EachParameterIsDescribed)
+{
+	const std::string page = read_file(checkout() / "docs/ib_iser.4");
+	const std::string table = read_file(checkout() / "docs/parameters.md");
+	const std::regex parameter("\nmodule_param_(?:cb|named)\\((\\w+),");
+	unsigned count = 0;
+
+	for (const fs::path &file : module_files()) {
+		const std::string code = read_file(file);
+
+		for (std::sregex_iterator name(code.begin(), code.end(), parameter), end; name != end; ++name) {
+			EXPECT_NE(page.find("\n.BR " + (*name)[1].str() + " "), page.npos) << (*name)[1].str();
+			EXPECT_NE(table.find("\n| `" + (*name)[1].str() + "` |"), table.npos) << (*name)[1].str();
+			count++;
+		}
+	}
+	EXPECT_GT(count, 0u);
 }
 
 } // namespace lab
 
-int main(int argc, char **argv)
+int main(int argc, char **argv) // NOLINT(bugprone-exception-escape): it says what it is
 {
 	CLI::App app("Static checks of the module");
 

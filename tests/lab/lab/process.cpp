@@ -41,6 +41,7 @@ static pid_t spawn(const std::vector<std::string> &argv, const std::filesystem::
 {
 	std::vector<char *> words;
 
+	words.reserve(argv.size() + 1);
 	for (const std::string &word : argv)
 		words.push_back(const_cast<char *>(word.c_str()));
 	words.push_back(nullptr);

@@ -12,7 +12,7 @@ namespace lab {
 // Calls `expired` in a thread of its own unless it is destroyed before the time is up.
 class Watchdog {
 public:
-	Watchdog(std::chrono::seconds limit, std::function<void()> expired)
+	Watchdog(std::chrono::seconds limit, const std::function<void()> &expired)
 		: thread_([this, limit, expired] {
 			  std::unique_lock lock(mutex_);
 

@@ -5,7 +5,7 @@
 
 #include "tests/support.h"
 
-int main(int argc, char **argv)
+int main(int argc, char **argv) // NOLINT(bugprone-exception-escape): it says what it is
 {
 	CLI::App app("The ib_iser lab's tests");
 	lab::TestOptions &options = lab::test_options();

@@ -64,8 +64,8 @@ static void show_io(Story &story, Vm &initiator, const std::string &disk)
 
 static FailoverReport pull_cable(Story &story, Lab &lab)
 {
-	const FailoverReport report = fail_over(lab, cable_at_initiator(), tuned(), 1,
-						[&](const std::string &text) { story.tell(text); });
+	FailoverReport report = fail_over(lab, cable_at_initiator(), tuned(), 1,
+					  [&](const std::string &text) { story.tell(text); });
 
 	story.remember(fmt::format("cable pulled under dm-multipath, {}", to_string(lab.module())),
 		       report.rounds.empty()

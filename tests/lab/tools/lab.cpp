@@ -168,7 +168,7 @@ void add_machine(CLI::App *command, Options &options)
 
 } // namespace
 
-int main(int argc, char **argv)
+int main(int argc, char **argv) // NOLINT(bugprone-exception-escape): it says what it is
 {
 	CLI::App app("The ib_iser lab by hand");
 	Options options;

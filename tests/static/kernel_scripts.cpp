@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-#include "../static/checkpatch.h"
+#include "../static/kernel_scripts.h"
 
 #include "lab/error.h"
 #include "lab/files.h"
@@ -39,11 +39,18 @@ static void fetch(const fs::path &directory)
 	run_process({"sh", "-c",
 		     fmt::format("dpkg-deb --fsys-tarfile {0}_*.deb | "
 				 "tar -xO ./usr/src/{0}.tar.xz | xz -dc -T0 | "
-				 "tar -x --strip-components=2 {0}/scripts/checkpatch.pl "
-				 "{0}/scripts/spelling.txt {0}/scripts/const_structs.checkpatch",
+				 "tar -x --strip-components=1 {0}/scripts/checkpatch.pl "
+				 "{0}/scripts/spelling.txt {0}/scripts/const_structs.checkpatch "
+				 "{0}/scripts/kernel-doc {0}/scripts/coccicheck {0}/scripts/coccinelle",
 				 kSource)},
 		    {.directory = directory})
 		.checked();
+	// Two semantic patches take a compiler of OCaml, which is larger than all other tools together. One is
+	// about a driver, the other about what sparse says as well.
+	for (const auto &entry : fs::recursive_directory_iterator(directory / "scripts/coccinelle")) {
+		if (entry.is_regular_file() && read_file(entry.path()).find(":ocaml@") != std::string::npos)
+			fs::remove(entry.path());
+	}
 	for (const char *used : {"state", "cache"})
 		fs::remove_all(directory / used);
 	for (const auto &entry : fs::directory_iterator(directory)) {
@@ -52,14 +59,14 @@ static void fetch(const fs::path &directory)
 	}
 }
 
-fs::path provide_checkpatch(const Progress &progress)
+fs::path provide_kernel_scripts(const Progress &progress)
 {
-	const fs::path wanted = cache_directory() / (std::string("checkpatch-") + kSource);
+	const fs::path wanted = cache_directory() / (std::string("scripts-") + kSource);
 	const fs::path unfinished = wanted.string() + ".unfinished";
 	const FileLock lock(wanted.string() + ".lock");
 
 	if (!fs::exists(wanted) || older_than_a_week(wanted)) {
-		progress(fmt::format("fetching checkpatch from {}, once a week", kSource));
+		progress(fmt::format("fetching the kernel's scripts from {}, once a week", kSource));
 		fs::remove_all(unfinished);
 		try {
 			fetch(unfinished);
@@ -71,7 +78,7 @@ fs::path provide_checkpatch(const Progress &progress)
 			progress("there is no newer one to be had; the last one is used");
 		}
 	}
-	return wanted / "checkpatch.pl";
+	return wanted;
 }
 
 } // namespace lab
