@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// The Debian package: in the guests' file system with kernels that come and go, and after a boot.
+#include "lab/changed_root.h"
+#include "lab/files.h"
+#include "lab/process.h"
+#include "tests/support.h"
+
+namespace lab {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+static constexpr const char *kOurs = "/updates/dkms/", *kKernels = "/kernel/";
+
+static fs::path build_package()
+{
+	run_process({"make", "-s", "deb"}, {.directory = checkout()}).checked();
+	for (const auto &entry : fs::directory_iterator(checkout())) {
+		if (entry.path().extension() == ".deb")
+			return entry.path();
+	}
+	fail("make deb has made no package");
+}
+
+static CommandResult install(ChangedRoot &root, const std::string &packages)
+{
+	return root.run("apt-get -q -y --no-install-recommends install " + packages);
+}
+
+// Before the package, with an initramfs, as most machines have one.
+static ChangedRoot prepared_root(const Image &image, const std::string &name)
+{
+	ChangedRoot root(image, fs::path(LAB_RUN_DIR) / "package" / name);
+
+	root.output("apt-get -q update");
+	install(root, "dkms initramfs-tools openssl").checked();
+	root.output("update-initramfs -c -k " + image.release());
+	fs::create_directories(root.changed("package"));
+	fs::copy_file(build_package(), root.changed("package/ib-iser-dkms.deb"));
+	return root;
+}
+
+// "/lib/modules/6.12.1-amd64/updates/dkms/ib_iser.ko.xz"
+static std::string module_of(ChangedRoot &root, const std::string &release)
+{
+	return root.output("modinfo -n -k " + release + " ib_iser");
+}
+
+static std::string module_in_initramfs(ChangedRoot &root, const std::string &release)
+{
+	return root.output("lsinitramfs /boot/initrd.img-" + release + " | grep '/ib_iser[.]ko'");
+}
+
+// Those of this flavour: "cloud-amd64" is another one than "amd64".
+static std::vector<std::string> kernels(ChangedRoot &root, const std::string &flavour)
+{
+	std::istringstream names(root.output("ls /lib/modules"));
+	std::vector<std::string> found;
+	std::string name;
+
+	while (names >> name) {
+		if (name.ends_with("-" + flavour) && (flavour != "amd64" || name.find("cloud") == name.npos))
+			found.push_back(name);
+	}
+	return found;
+}
+
+TEST(Package, ServesEachKernelThatItCanAndLeavesNoTrace)
+{
+	const std::string suite = unchecked(test_options().suite);
+	const std::string other_suite = suite == "trixie" ? "trixie-backports" : "trixie";
+	const Image image = Image::provide(suite, [](const std::string &) {});
+	const std::string release = image.release();
+	ChangedRoot root = prepared_root(image, "kernels");
+
+	EXPECT_THAT(module_of(root, release), HasSubstr(kKernels));
+	root.output("dpkg -i /package/ib-iser-dkms.deb");
+	EXPECT_THAT(module_of(root, release), HasSubstr(kOurs));
+	EXPECT_THAT(module_in_initramfs(root, release), HasSubstr(kOurs));
+	EXPECT_EQ(root.output("modinfo -F signer -k " + release + " ib_iser"), "DKMS module signing key");
+
+	// One that has no RDMA is installed all the same.
+	const CommandResult cloud = install(root, "linux-image-cloud-amd64 linux-headers-cloud-amd64");
+	EXPECT_THAT(cloud, Succeeded());
+	EXPECT_THAT(cloud.both(), HasSubstr("BUILD_EXCLUSIVE"));
+	EXPECT_EQ(kernels(root, "cloud-amd64").size(), 1u);
+
+	root.output(fmt::format("echo 'deb {} {} main' >/etc/apt/sources.list.d/other.list; apt-get -q update",
+				debian_mirror(), other_suite));
+	install(root, fmt::format("--allow-downgrades -t {} linux-image-amd64 linux-headers-amd64", other_suite)).checked();
+	ASSERT_EQ(kernels(root, "amd64").size(), 2u);
+	for (const std::string &kernel : kernels(root, "amd64"))
+		EXPECT_THAT(module_of(root, kernel), HasSubstr(kOurs));
+
+	root.output("dpkg -r ib-iser-dkms");
+	for (const std::string &kernel : kernels(root, "amd64"))
+		EXPECT_THAT(module_of(root, kernel), HasSubstr(kKernels));
+	EXPECT_THAT(module_in_initramfs(root, release), AllOf(HasSubstr(kKernels), Not(HasSubstr(kOurs))));
+}
+
+// RDMA modules that are not the kernel's own: here the kernel's, in another place.
+TEST(Package, PassesByAKernelWithOtherRdmaModules)
+{
+	const Image image = Image::provide(unchecked(test_options().suite), [](const std::string &) {});
+	const std::string release = image.release();
+	ChangedRoot root = prepared_root(image, "other-rdma");
+
+	root.output(fmt::format("mkdir -p /lib/modules/{0}/updates && cp $(modinfo -n -k {0} ib_core) "
+				"/lib/modules/{0}/updates && depmod {0}",
+				release));
+	const CommandResult installed = root.run("dpkg -i /package/ib-iser-dkms.deb");
+
+	EXPECT_THAT(installed, Succeeded());
+	EXPECT_THAT(installed.both(), HasSubstr("its RDMA modules are not the kernel's own"));
+	EXPECT_THAT(module_of(root, release), HasSubstr(kKernels));
+	EXPECT_THAT(root.run(fmt::format("cd /usr/src/ib_iser-* && make KDIR=/lib/modules/{}/build", release)),
+		    FailsSaying("its RDMA modules are not the kernel's own"));
+}
+
+// What make install and make uninstall ask first.
+class Installing : public LabTest {};
+
+TEST_F(Installing, IsRefusedUnderSessions)
+{
+	initiator().put(read_file(checkout() / "tools/unused"), "/tmp/unused", "755");
+	{
+		Login login(initiator(), kPlainTarget, portal(Path::A));
+
+		EXPECT_THAT(initiator().run("/tmp/unused $(uname -r)"), FailsSaying("there are sessions over iSER"));
+		EXPECT_THAT(initiator().run("/tmp/unused another"), Succeeded());
+	}
+	EXPECT_THAT(initiator().run("/tmp/unused $(uname -r)"), Succeeded());
+}
+
+class InstalledPackage : public LabTest {
+protected:
+	InstalledPackage() : LabTest(minutes(12)) {}
+
+	void clean_up() override { boot_afterwards(); }
+
+	// As rdma-core does it for an RDMA device.
+	void load_rdma_modules()
+	{
+		initiator().output("/usr/lib/systemd/systemd-modules-load /etc/rdma/modules/rdma.conf");
+	}
+
+	void boot()
+	{
+		initiator().output("sync");
+		initiator().reset();
+		initiator().await_boot();
+	}
+
+	bool ours_is_loaded()
+	{
+		return initiator().run("test -e /sys/module/ib_iser/parameters/port_down_grace_ms").ok();
+	}
+};
+
+TEST_F(InstalledPackage, IsWhatIsLoadedAfterABootUntilItIsRemoved)
+{
+	if (lab().image().checked())
+		GTEST_SKIP() << "a kernel that is no package has no headers";
+	ChangedRoot root = prepared_root(lab().image(), "boot");
+	const std::string release = lab().image().release();
+
+	root.output("dpkg -i /package/ib-iser-dkms.deb");
+	const std::string module = module_of(root, release);
+
+	// The guests' own file has been exchanged for the checkout's.
+	initiator().output(fmt::format("cd /lib/modules/{}/kernel/drivers/infiniband/ulp/iser && cp stock ib_iser.ko.xz; "
+				       "mkdir -p {}",
+				       release, fs::path(module).parent_path().string()));
+	initiator().put(read_file(root.changed(fs::path(module).relative_path())), module);
+	initiator().output("depmod");
+	boot();
+	load_rdma_modules();
+	EXPECT_TRUE(ours_is_loaded());
+
+	// What Secure Boot asks for, without any key that the kernel knows.
+	initiator().output("modprobe -r ib_iser; echo 1 >/sys/module/module/parameters/sig_enforce");
+	EXPECT_THAT(initiator().run("modprobe ib_iser"), FailsSaying("Key was rejected by service"));
+	EXPECT_THAT(initiator().output("dmesg"), HasSubstr("module with unavailable key is rejected"));
+
+	initiator().output("rm " + module + "; depmod");
+	boot();
+	load_rdma_modules();
+	EXPECT_TRUE(initiator().run("test -e /sys/module/ib_iser").ok());
+	EXPECT_FALSE(ours_is_loaded());
+}
+
+} // namespace lab
