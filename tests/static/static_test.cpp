@@ -70,9 +70,10 @@ static std::vector<fs::path> module_files()
 
 static bool is_shell_script(const fs::path &file)
 {
-	static const std::regex first_line("#! ?/.*\\b(sh|bash)\\b.*\n[^]*");
+	static const std::regex shell("#! ?/.*\\b(sh|bash)");
+	const std::string text = read_file(file);
 
-	return file.extension() == ".sh" || std::regex_match(read_file(file).substr(0, 100), first_line);
+	return file.extension() == ".sh" || std::regex_match(text.substr(0, text.find('\n')), shell);
 }
 
 // A program's words, and the files at their end.
