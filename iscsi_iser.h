@@ -68,6 +68,8 @@
 #include <scsi/iscsi_proto.h>
 #include <scsi/iser.h>
 
+#include "iser_compat.h"
+
 #define ISER_CMDS_MAX		512	/* tasks of a session at the most */
 #define ISER_SEND_SGES		6	/* header, and data sent from its own pages */
 #define ISER_PI_REG_WRS		4	/* SQ entries of an integrity registration, at most */

@@ -13,7 +13,7 @@
 #include <linux/debugfs.h>
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
-#include <linux/string_choices.h>
+#include <linux/string_helpers.h>
 
 #include "iscsi_iser.h"
 
@@ -58,7 +58,7 @@ void iser_debugfs_conn_failed(struct iser_conn *conn)
 	failure->err = conn->err;
 	failure->portal = conn->portal;
 	failure->port = conn->port;
-	strscpy(failure->device_name, conn->device_name);
+	strscpy(failure->device_name, conn->device_name, sizeof(failure->device_name));
 	spin_unlock(&own->lock);
 }
 
