@@ -249,6 +249,18 @@ static void resolve(const std::string &dependencies, const std::string &name,
 	}
 }
 
+fs::path Image::module(const std::string &name) const
+{
+	const fs::path modules = root() / "lib/modules" / release_;
+	std::vector<std::string> order;
+	std::set<std::string> seen;
+
+	resolve(read_file(modules / "modules.dep"), name, order, seen);
+	if (order.empty())
+		fail("{} has no module {}", release_, name);
+	return fs::path("/lib/modules") / release_ / order.back();
+}
+
 static std::string uncompressed(const fs::path &module)
 {
 	const std::string extension = module.extension();

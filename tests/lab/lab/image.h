@@ -13,7 +13,7 @@ using Progress = std::function<void(const std::string &)>;
 
 class Image {
 public:
-	// suite: trixie (kernel 6.12), trixie-backports (the newest) or
+	// suite: bookworm (kernel 6.1), trixie (6.12), trixie-backports (the newest) or
 	// trixie-checked (6.12 with KASAN, lockdep, kmemleak: guest/checked-config).
 	static Image provide(const std::string &suite, const Progress &progress);
 
@@ -21,6 +21,8 @@ public:
 	std::filesystem::path disk() const { return directory_ / "disk.img"; }
 	std::filesystem::path kernel() const { return root() / "boot" / ("vmlinuz-" + release_); }
 	const std::string &release() const { return release_; }
+	// Debian's own of that name, as its kernel's package has it: .ko, or .ko.xz.
+	std::filesystem::path module(const std::string &name) const;
 	// A kernel with KASAN, lockdep and kmemleak, several times slower than Debian's.
 	bool checked() const { return release_.ends_with("-checked"); }
 

@@ -11,8 +11,6 @@ namespace lab {
 
 namespace fs = std::filesystem;
 
-static constexpr const char *kModuleName = "ib_iser.ko.xz";
-static constexpr const char *kModuleDirectory = "kernel/drivers/infiniband/ulp/iser";
 static constexpr const char *kSharedDisk = "shared.img";
 static constexpr const char *kNames[] = {"initiator", "target", "target2"};
 static constexpr unsigned kInitiator = 1, kTarget = 2; // last part of MAC and IP addresses
@@ -208,19 +206,18 @@ void Lab::plug_card(Path path)
 
 void Lab::insert(ModuleKind kind)
 {
-	const std::string directory = fmt::format("/lib/modules/{}/{}", image_.release(),
-						  kModuleDirectory);
+	const fs::path file = image_.module("ib_iser");
 
 	if (kind == ModuleKind::none)
 		return;
 	initiator_->output(fmt::format("cd {0} && {{ test -e stock || cp {1} stock; }} && cp stock {1}",
-				       directory, kModuleName));
+				       file.parent_path().string(), file.filename().string()));
 	if (kind == ModuleKind::ours) {
 		progress_("building the module");
 		const ModuleBuild build = build_module(image_, "W=1");
 		build.result.checked();
 		build_id_ = build.build_id;
-		initiator_->put(build.compressed, directory + "/" + kModuleName);
+		initiator_->put(build.file, file);
 	}
 	progress_(fmt::format("loading ib_iser ({})", to_string(kind)));
 	initiator_->output("modprobe ib_iser");

@@ -76,8 +76,9 @@ ModuleBuild build_module(const Image &image, const std::string &arguments)
 	if (!build.result.ok())
 		return build;
 	run_process({"strip", "--strip-debug", file}).checked();
-	build.compressed =
-		run_process({"xz", "--check=crc32", "--lzma2=dict=1MiB", "-c", file}).checked().out;
+	build.file = image.module("ib_iser").extension() == ".xz"
+			     ? run_process({"xz", "--check=crc32", "--lzma2=dict=1MiB", "-c", file}).checked().out
+			     : read_file(file);
 	const std::string notes = run_process({"readelf", "-n", file}).checked().out;
 	const auto at = notes.find(kBuildId);
 	if (at == std::string::npos)

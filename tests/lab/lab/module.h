@@ -17,7 +17,7 @@ const char *to_string(ModuleKind kind);
 
 struct ModuleBuild {
 	CommandResult result;        // of make; its output is one story, warnings included
-	std::string compressed;      // ib_iser.ko.xz, without debug information
+	std::string file;            // without debug information, compressed if Debian's own is
 	std::string build_id;        // what /sys/module/ib_iser/notes will show
 };
 

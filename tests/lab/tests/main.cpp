@@ -13,7 +13,7 @@ int main(int argc, char **argv) // NOLINT(bugprone-exception-escape): it says wh
 	std::signal(SIGPIPE, SIG_IGN);
 	testing::InitGoogleMock(&argc, argv);
 	app.add_option("--module", options.module, "ours or stock");
-	app.add_option("--suite", options.suite, "trixie or trixie-backports");
+	app.add_option("--suite", options.suite, "bookworm, trixie or trixie-backports");
 	app.add_option("--seed", options.seed, "of the storm");
 	app.add_option("--dir", options.directory, "run directory (sockets, logs)");
 	CLI11_PARSE(app, argc, argv);

@@ -22,7 +22,7 @@ namespace {
 using namespace lab;
 
 constexpr const char *kSuites =
-	"trixie, trixie-backports, or trixie-checked: a kernel that checks memory and locks";
+	"bookworm, trixie, trixie-backports, or trixie-checked: a kernel that checks memory and locks";
 
 struct Options {
 	std::filesystem::path directory = LAB_RUN_DIR "/by-hand";
