@@ -15,8 +15,8 @@ SUITE ?= trixie
 ALL_SUITES := bookworm trixie trixie-backports
 SUITES ?= trixie
 BRIEFLY := LogIn.ShowsBothLuns:Tgt.*:Unloading.*
-.PHONY: all install uninstall deb clean lab demo check static lab-check lab-slow kunit coverage sanitize bench failover storm \
-	$(ALL_SUITES:%=lab-check-%)
+.PHONY: all install uninstall deb clean lab demo check static lab-check lab-slow kunit coverage sanitize bench bench-native
+.PHONY: failover storm $(ALL_SUITES:%=lab-check-%)
 
 # The module for the running kernel, or for the one in KDIR.
 all:
@@ -57,6 +57,11 @@ demo: lab
 # Our module beside Debian's own in the same machines: fio's figures, failover.
 bench: lab
 	@$(LAB)/lab bench
+
+# Nanoseconds per I/O above the HCA, ours and the kernel's own in turn, on the real CPU.
+bench-native:
+	@mkdir -p $(REPORTS)
+	tests/native/run $(CURDIR)/$(REPORTS)/bench-native.json 2>&1 | tee $(REPORTS)/bench-native.log
 
 # Each way in which a path dies, under both modules, against the bounds: an hour and a half.
 # Broken off, it goes on where it was; `lab failover --case NAME` measures one case anew.
