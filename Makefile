@@ -15,8 +15,8 @@ SUITE ?= trixie
 ALL_SUITES := bookworm trixie trixie-backports
 SUITES ?= trixie
 BRIEFLY := LogIn.ShowsBothLuns:Tgt.*:Unloading.*
-.PHONY: all install uninstall deb clean lab demo check static lab-check lab-slow kunit coverage sanitize bench bench-native
-.PHONY: failover storm $(ALL_SUITES:%=lab-check-%)
+.PHONY: all install uninstall deb clean lab demo check static lab-check lab-slow kunit coverage sanitize
+.PHONY: bench bench-check bench-native failover storm $(ALL_SUITES:%=lab-check-%)
 
 # The module for the running kernel, or for the one in KDIR.
 all:
@@ -57,6 +57,11 @@ demo: lab
 # Our module beside Debian's own in the same machines: fio's figures, failover.
 bench: lab
 	@$(LAB)/lab bench
+
+# What an I/O costs, counted, against what it did (tests/lab/bench.json): nothing may grow by more than 2 %.
+bench-check: lab
+	@mkdir -p $(REPORTS)
+	$(LAB)/lab bench-check 2>&1 | tee $(REPORTS)/bench-check.log
 
 # Nanoseconds per I/O above the HCA, ours and the kernel's own in turn, on the real CPU.
 bench-native:
@@ -119,5 +124,6 @@ check:
 	-@$(MAKE) --no-print-directory static & $(MAKE) --no-print-directory coverage; wait
 	-@$(MAKE) --no-print-directory sanitize
 	-@$(MAKE) --no-print-directory -k lab-check
+	-@$(MAKE) --no-print-directory bench-check
 	@$(LAB)/tally $(REPORTS)/static.json $(REPORTS)/kunit.log $(REPORTS)/coverage.log \
-		$(REPORTS)/sanitize.log $(ALL_SUITES:%=$(REPORTS)/lab-%.json)
+		$(REPORTS)/sanitize.log $(ALL_SUITES:%=$(REPORTS)/lab-%.json) $(REPORTS)/bench-check.log

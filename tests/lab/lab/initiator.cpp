@@ -23,9 +23,9 @@ static std::string node(const std::string &target, const std::string &portal)
 }
 
 static std::string log_in_script(const std::string &target, const std::string &portal,
-				 const Settings &settings)
+				 const Settings &settings, const std::string &interface)
 {
-	std::string script = node(target, portal) + "-I iser -o new >/dev/null";
+	std::string script = node(target, portal) + "-I " + interface + " -o new >/dev/null";
 
 	for (const auto &[name, value] : settings)
 		script += " &&\n" + node(target, portal) + "-o update -n " + name + " -v " + value;
@@ -38,10 +38,11 @@ static std::string log_out_script(const std::string &target, const std::string &
 }
 
 Login::Login(Vm &initiator, const std::string &target, const std::string &portal,
-	     const Settings &settings)
+	     const Settings &settings, const std::string &interface)
 	: initiator_(&initiator), target_(target), portal_(portal)
 {
-	const CommandResult result = initiator.run(log_in_script(target, portal, settings), seconds(180));
+	const CommandResult result =
+		initiator.run(log_in_script(target, portal, settings, interface), seconds(180));
 
 	if (result.ok())
 		return;
@@ -66,7 +67,8 @@ Login::~Login()
 CommandResult Login::attempt(Vm &initiator, const std::string &target, const std::string &portal,
 			     const Settings &settings)
 {
-	const CommandResult result = initiator.run(log_in_script(target, portal, settings), seconds(180));
+	const CommandResult result =
+		initiator.run(log_in_script(target, portal, settings, "iser"), seconds(180));
 
 	initiator.run(log_out_script(target, portal));
 	return result;

@@ -18,9 +18,9 @@ CommandResult discover(Vm &initiator, const std::string &portal);
 // A node record, and sessions to it. Logs out and forgets the record at its end.
 class Login {
 public:
-	// Throws what iscsiadm said if it fails.
+	// Throws what iscsiadm said if it fails. The interface "default" is TCP's.
 	Login(Vm &initiator, const std::string &target, const std::string &portal,
-	      const Settings &settings = {});
+	      const Settings &settings = {}, const std::string &interface = "iser");
 	Login(Login &&other) noexcept;
 	~Login();
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 #include "lab/instructions.h"
 
-#include <numeric>
+#include <sstream>
 
 #include <unistd.h>
 
@@ -9,21 +9,69 @@
 
 namespace lab {
 
-struct Function {
-	std::string name, module;
-};
-
-// What lies between two symbols is the first one's. Cold parts count as their function.
-static std::map<std::uint64_t, Function> functions(Vm &vm)
+static Cost &operator+=(Cost &sum, const Cost &part)
 {
-	std::istringstream lines(vm.output("awk 'NF == 4 && $2 ~ /[tT]/ { print $1, $3, $4 }' /proc/kallsyms"));
-	std::map<std::uint64_t, Function> found;
-	std::string address, name, module;
+	sum.instructions += part.instructions;
+	sum.atomics += part.atomics;
+	sum.locks += part.locks;
+	sum.calls += part.calls;
+	return sum;
+}
 
-	while (lines >> address >> name >> module)
-		found[std::stoull(address, nullptr, 16)] = {name.substr(0, name.find('.')),
-							    module.substr(1, module.size() - 2)};
-	return found;
+static Cost &operator-=(Cost &difference, const Cost &part)
+{
+	return difference += {-part.instructions, -part.atomics, -part.locks, -part.calls};
+}
+
+Costs operator-(const Costs &later, const Costs &earlier)
+{
+	Costs difference = later;
+
+	for (const auto &[module, functions] : earlier)
+		for (const auto &[function, cost] : functions)
+			difference[module][function] -= cost;
+	return difference;
+}
+
+Cost cost_of(const Costs &costs, const std::string &module, const std::string &function)
+{
+	const auto functions = costs.find(module);
+
+	if (functions == costs.end() || !functions->second.contains(function))
+		return {};
+	return functions->second.at(function);
+}
+
+Cost total(const Costs &costs, const std::string &module)
+{
+	const auto functions = costs.find(module);
+	Cost sum;
+
+	if (functions != costs.end())
+		for (const auto &[function, cost] : functions->second)
+			sum += cost;
+	return sum;
+}
+
+// Lines of "address name [module]"; of the kernel's own functions those that take a lock.
+CostMeter::CostMeter(Vm &vm) : vm_(vm)
+{
+	std::istringstream lines(vm.output("awk 'NF == 4 && $2 ~ /[tT]/ { print $1, $3, $4 }\n"
+					   "NF == 3 && $3 ~ /^(_raw_(spin|read|write)|mutex)_(try)?lock/ "
+					   "{ print $1, $3, \"-\" }' /proc/kallsyms"));
+	std::string address, symbol, module;
+
+	while (lines >> address >> symbol >> module) {
+		const std::uint64_t place = std::stoull(address, nullptr, 16);
+		const auto dot = symbol.find('.');
+
+		if (module == "-")
+			locks_[place] = symbol;
+		else
+			functions_[place] = {symbol.substr(0, dot), module.substr(1, module.size() - 2),
+					     dot == symbol.npos || symbol.find(".constprop") == dot ||
+						     symbol.find(".isra") == dot};
+	}
 }
 
 static std::string read_all(const UniqueFd &fd)
@@ -31,47 +79,33 @@ static std::string read_all(const UniqueFd &fd)
 	std::string text;
 	char buffer[65536];
 
-	for (ssize_t n; (n = read(fd.get(), buffer, sizeof(buffer))) > 0;)
+	for (ssize_t n; (n = ::read(fd.get(), buffer, sizeof(buffer))) > 0;)
 		text.append(buffer, n);
 	return text;
 }
 
-Instructions count_instructions(Vm &vm)
+Costs CostMeter::read() const
 {
-	const std::map<std::uint64_t, Function> known = functions(vm);
-	std::istringstream blocks(read_all(connect_unix(vm.instructions(), std::chrono::seconds(5))));
-	std::uint64_t address, length, executions;
-	Instructions counted;
+	std::istringstream blocks(read_all(connect_unix(vm_.instructions(), std::chrono::seconds(5))));
+	std::int64_t instructions, atomics, executions;
+	std::uint64_t address, callee;
+	Costs costs;
 
-	while (blocks >> address >> length >> executions) {
-		auto function = known.upper_bound(address);
+	while (blocks >> address >> instructions >> atomics >> callee >> executions) {
+		auto next = functions_.upper_bound(address);
 
-		if (function == known.begin())
+		if (next == functions_.begin())
 			continue;
-		--function;
-		counted[function->second.module][function->second.name] += length * executions;
+		const auto &[begin, function] = *std::prev(next);
+		costs[function.module][function.name] +=
+			{instructions * executions, atomics * executions,
+			 locks_.contains(callee) ? executions : 0,
+			 function.entry && begin == address ? executions : 0};
+		if (const auto called = functions_.find(callee); called != functions_.end())
+			costs[function.module][function.name + " > " + called->second.name].calls +=
+				executions;
 	}
-	return counted;
-}
-
-Instructions operator-(const Instructions &later, const Instructions &earlier)
-{
-	Instructions difference = later;
-
-	for (const auto &[module, counts] : earlier)
-		for (const auto &[function, count] : counts)
-			difference[module][function] -= count;
-	return difference;
-}
-
-std::int64_t total(const Instructions &instructions, const std::string &module)
-{
-	const auto found = instructions.find(module);
-
-	if (found == instructions.end())
-		return 0;
-	return std::accumulate(found->second.begin(), found->second.end(), std::int64_t{0},
-			       [](std::int64_t sum, const auto &function) { return sum + function.second; });
+	return costs;
 }
 
 } // namespace lab

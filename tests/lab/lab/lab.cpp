@@ -213,11 +213,13 @@ void Lab::insert(ModuleKind kind)
 	initiator_->output(fmt::format("cd {0} && {{ test -e stock || cp {1} stock; }} && cp stock {1}",
 				       file.parent_path().string(), file.filename().string()));
 	if (kind == ModuleKind::ours) {
-		progress_("building the module");
-		const ModuleBuild build = build_module(image_, "W=1");
-		build.result.checked();
-		build_id_ = build.build_id;
-		initiator_->put(build.file, file);
+		if (!ours_) {
+			progress_("building the module");
+			ModuleBuild build = build_module(image_, "W=1");
+			build.result.checked();
+			ours_ = std::move(build);
+		}
+		initiator_->put(ours_->file, file);
 	}
 	progress_(fmt::format("loading ib_iser ({})", to_string(kind)));
 	initiator_->output("modprobe ib_iser");
@@ -229,7 +231,7 @@ bool Lab::runs_ours()
 	const CommandResult notes = initiator_->run(
 		"od -An -tx1 /sys/module/ib_iser/notes/.note.gnu.build-id | tr -d ' \\n'");
 
-	return !build_id_.empty() && notes.ok() && notes.out.find(build_id_) != std::string::npos;
+	return ours_ && notes.ok() && notes.out.find(ours_->build_id) != std::string::npos;
 }
 
 CommandResult Lab::remove_module()

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "lab/image.h"
@@ -60,7 +61,7 @@ public:
 	void unplug_card(Path path);
 	void plug_card(Path path);
 
-	// Puts ours or Debian's own where modprobe finds it, and loads it. Ours is built if need be.
+	// Puts ours or Debian's own where modprobe finds it, and loads it. Ours is built the first time.
 	void insert(ModuleKind kind);
 	// Unloads ib_iser and leaves libiscsi and the transport class, which a running iscsid needs.
 	CommandResult remove_module();
@@ -87,7 +88,7 @@ private:
 	std::unique_ptr<Vm> initiator_;
 	std::vector<std::unique_ptr<Vm>> targets_;
 	ModuleKind module_ = ModuleKind::none;
-	std::string build_id_;
+	std::optional<ModuleBuild> ours_;
 	bool count_instructions_ = false;
 };
 

@@ -11,6 +11,7 @@ namespace lab {
 
 static constexpr const char *kCore = "/sys/kernel/config/target/core";
 static constexpr const char *kFabric = "/sys/kernel/config/target/iscsi";
+static constexpr const char *kFirstDisk = "/dev/nullb0"; // unless it is shared
 static constexpr unsigned kHeldDisk = 2, kKeptDisk = 3;
 static constexpr const char *kCrowdName = "iqn.2003-01.org.linux-iscsi.lab:crowd"; // and a number
 static constexpr unsigned kCrowdPort = 4000;                                      // of the first
@@ -237,6 +238,35 @@ void set_up_wide_target(Vm &target, unsigned luns)
 				   luns - 1, tpg(kWideTarget), kCore));
 	script.set(tpg(kWideTarget) + "/enable", "1");
 	target.output(script.text(), std::chrono::minutes(3));
+}
+
+void set_up_bench_target(Vm &target)
+{
+	static constexpr const char *kNvmet = "/sys/kernel/config/nvmet";
+	const std::string tcp =
+		fmt::format("{}/np/{}", tpg(kBenchTarget), portal(Path::A, Family::v4, kTcpPort));
+	const std::string subsystem = fmt::format("{}/subsystems/{}", kNvmet, kNvmeSubsystem);
+	const std::string port = fmt::format("{}/ports/1", kNvmet);
+	ConfigScript script;
+
+	if (target.run("test -d " + tpg(kBenchTarget)).ok())
+		return;
+	add_target(script, kBenchTarget);
+	add_lun(script, kBenchTarget, 0, 0);
+	script.directory(tcp);
+	script.set(tpg(kBenchTarget) + "/enable", "1");
+	script.command("modprobe nvmet_rdma");
+	script.directory(subsystem + "/namespaces/1");
+	script.set(subsystem + "/attr_allow_any_host", "1");
+	script.set(subsystem + "/namespaces/1/device_path", kFirstDisk);
+	script.set(subsystem + "/namespaces/1/enable", "1");
+	script.directory(port);
+	script.set(port + "/addr_trtype", "rdma");
+	script.set(port + "/addr_adrfam", "ipv4");
+	script.set(port + "/addr_traddr", target_address(Path::A));
+	script.set(port + "/addr_trsvcid", std::to_string(kNvmePort));
+	script.link(subsystem, fmt::format("{}/subsystems/{}", port, kNvmeSubsystem));
+	target.output(script.text());
 }
 
 static std::string lio_portals(bool iser)

@@ -19,6 +19,8 @@ inline const std::string kHeldTarget = "iqn.2003-01.org.linux-iscsi.lab:held";  
 inline const std::string kKeptTarget = "iqn.2003-01.org.linux-iscsi.lab:kept";     // see set_up_lio()
 inline const std::string kTgtTarget = "iqn.2003-01.org.linux-iscsi.lab:tgt";
 
+inline const std::string kBenchTarget = "iqn.2003-01.org.linux-iscsi.lab:bench"; // see set_up_bench_target()
+
 struct ChapSecrets {
 	std::string user = "initiator-user", password = "initiator-secret";
 	std::string target_user = "target-user", target_password = "target-secret";
@@ -40,6 +42,12 @@ std::string crowd_target(unsigned number);
 std::string crowd_portal(unsigned number);
 void set_up_crowd(Vm &target, unsigned count);
 void enable_crowd_target(Vm &target, unsigned number, bool enabled);
+
+// Unless it is there: a target with the plain target's first disk that serves TCP on a port of its own,
+// too, and that disk over NVMe.
+inline constexpr unsigned kTcpPort = 3270, kNvmePort = 4420;
+inline const std::string kNvmeSubsystem = "nqn.2014-08.org.lab:bench";
+void set_up_bench_target(Vm &target);
 
 // While it lives, the plain target has its second disk under one more number, too.
 class ExtraLun {

@@ -33,9 +33,12 @@ struct Options {
 	double timeout = 600;
 	unsigned rounds = 5;
 	std::vector<std::string> cases;
+	bool renew = false;
 	std::optional<std::uint32_t> seed;
 	StormCounts counts = kStormPart;
 };
+
+constexpr const char *kSavedCosts = LAB_SOURCE_DIR "/bench.json";
 
 void say(const std::string &text)
 {
@@ -115,6 +118,14 @@ int print_root(const Options &options)
 	return 0;
 }
 
+Lab counting_lab(const std::string &suite, const char *directory)
+{
+	Lab lab({.directory = directory, .suite = suite, .progress = say, .count_instructions = true});
+
+	lab.set_up_targets();
+	return lab;
+}
+
 int run_bench(const Options &options)
 {
 	Lab lab({LAB_RUN_DIR "/bench", options.suite, Process::Lifetime::owned, say});
@@ -126,11 +137,23 @@ int run_bench(const Options &options)
 
 int run_instructions(const Options &options)
 {
-	Lab lab({.directory = LAB_RUN_DIR "/instructions", .suite = options.suite, .progress = say,
-		 .count_instructions = true});
+	const std::filesystem::path report = LAB_REPORTS_DIR "/instructions.json";
+	Lab lab = counting_lab(options.suite, LAB_RUN_DIR "/instructions");
+	const nlohmann::json costs = measure_costs(lab, say);
 
-	lab.set_up_targets();
-	measure_instructions(lab, LAB_REPORTS_DIR "/instructions.json", say);
+	std::filesystem::create_directories(report.parent_path());
+	write_file(report, costs.dump(1) + "\n");
+	std::cout << cost_tables(costs) << "\nby function: " << report.string() << std::endl;
+	return 0;
+}
+
+int run_bench_check(const Options &options)
+{
+	Lab lab = counting_lab(options.suite, LAB_RUN_DIR "/bench-check");
+
+	if (!options.renew)
+		return check_costs(lab, kSavedCosts, say);
+	renew_costs(lab, kSavedCosts, say);
 	return 0;
 }
 
@@ -217,9 +240,14 @@ int main(int argc, char **argv) // NOLINT(bugprone-exception-escape): it says wh
 	command = app.add_subcommand("bench", "our module beside Debian's: fio's figures, failover");
 	command->callback([&] { status = run_bench(options); });
 
-	command = app.add_subcommand("instructions", "instructions per I/O in both modules, by function");
+	command = app.add_subcommand("instructions", "what an I/O costs, counted exactly, over each transport");
 	command->add_option("--suite", options.suite, kSuites);
 	command->callback([&] { status = run_instructions(options); });
+
+	command = app.add_subcommand("bench-check", "what an I/O costs, against what it did: bench.json");
+	command->add_option("--suite", options.suite, kSuites);
+	command->add_flag("--renew", options.renew, "write bench.json anew");
+	command->callback([&] { status = run_bench_check(options); });
 
 	command = app.add_subcommand("failover", "both modules' gap in I/O for each fault of a path");
 	command->add_option("--rounds", options.rounds, "of each case")->check(CLI::PositiveNumber);
