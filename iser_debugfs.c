@@ -264,8 +264,9 @@ static void iser_debugfs_show_conn(struct seq_file *m, struct iser_conn *conn)
 		   &conn->local, &conn->portal);
 	seq_printf(m, "  device %s/%u, completion vector %u\n", conn->device_name,
 		   conn->port, conn->cq->comp_vector);
-	seq_printf(m, "  send queue %u, receive queue %u, receives %u\n", conn->sq_size,
-		   device->rq_wrs, conn->rx_count);
+	seq_printf(m, "  send queue %u, receive queue %u, receives %u, headers %s\n",
+		   device->sq_wrs, device->rq_wrs, conn->rx_count,
+		   conn->sq_unsignalled ? "inline" : "from memory");
 	seq_printf(m, "  MRs: %s, %u pages\n",
 		   device->mr_type == IB_MR_TYPE_SG_GAPS ? "gaps allowed" : "no gaps",
 		   device->mr_pages);
