@@ -14,8 +14,8 @@
 
 #include "native.h"
 
-#define NATIVE_PIECES	101
-#define NATIVE_PIECE	2048		/* commands */
+#define NATIVE_PIECES	801
+#define NATIVE_PIECE	256		/* commands: a fraction of the host's time slice */
 
 static const struct native_case {
 	bool	write;
