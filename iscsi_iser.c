@@ -93,7 +93,7 @@ static struct iscsi_cls_session *iser_create_session(struct iscsi_endpoint *ep,
 	/* As many tasks as were asked for, and as many commands as can be sent. */
 	if (cmds > max_cmds)
 		iser_conn_log(conn, KERN_INFO,
-			      "the send queue holds %d commands of a session, not %d\n",
+			      "the queues hold %d commands of a session, not %d\n",
 			      max_cmds, cmds);
 	shost->can_queue = min(cmds, max_cmds);
 	if (iser_host_add(shost, device))
@@ -326,7 +326,7 @@ static int iser_start_dataouts(struct iser_conn *conn, struct iscsi_conn *iscsi_
 	if (conn->reg_wrs + 1 + count > room) {
 		iscsi_conn_printk(KERN_ERR, iscsi_conn,
 				  "iSER: FirstBurstLength %u in segments of %u needs more send queue than there is (%u)\n",
-				  session->first_burst, segment, conn->sq_size);
+				  session->first_burst, segment, room);
 		return -EINVAL;
 	}
 	/* No more can be under way than all tasks may send, and the queue may hold. */

@@ -110,8 +110,8 @@ struct iser_device {
 	u32			rq_wrs;		/* I: likewise */
 	u32			cq_entries;	/* I: for both queues */
 	u32			reg_wrs;	/* I: SQ entries of a registration */
-	u32			sq_unsignalled;	/* I: SQ entries that may be at a time */
-	u32			max_cmds;	/* I: of a session, that the SQ holds */
+	u32			sq_unsignalled;	/* I: SQ entries that may be; 0: no inline SENDs */
+	u32			max_cmds;	/* I: of a session, that the queues hold */
 	u32			max_tasks;	/* I: of a session, a power of two */
 	u32			send_sges;	/* I */
 	u32			recv_sges;	/* I: two, or one for all of a PDU */
@@ -127,7 +127,7 @@ struct iser_device {
 	struct list_head	conns;		/* conns_lock: iser_conn.device_entry */
 };
 
-/* What the HCA still owns of an I/O: iser_io.hca, which only iser_io.c looks at. */
+/* What the HCA still owns of an I/O: iser_io.hca, which only iser_io.[ch] look at. */
 enum iser_io_hca {
 	ISER_IO_SEND		= BIT(0),	/* memory: until the last SEND has completed */
 	ISER_IO_RKEY		= BIT(1),	/* MR: until somebody invalidates it */
@@ -150,7 +150,7 @@ enum iser_wr_kind {
  * until hca has become zero the slot belongs to the HCA and holds a reference
  * on its task; before and after it belongs to the task (F).
  *
- * What a read and a registered write need lies in the first three cache lines.
+ * What a registered command needs lies in the first three cache lines.
  */
 struct iser_io {
 	/* of all, and what a response needs */

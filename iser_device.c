@@ -173,6 +173,26 @@ u32 iser_device_recvs(u32 cmds)
 }
 
 /*
+ * Does this kind of device send inline what a kernel client gives it? That it names a
+ * size for inline data does not say so: bnxt_re, for one, sends nothing then, and
+ * hns lets headers of 76 bytes overlap. So these are the ones whose drivers have been
+ * read with that in mind.
+ */
+static bool iser_device_inlines(struct ib_device *ibdev)
+{
+	switch (ibdev->ops.driver_id) {
+	case RDMA_DRIVER_CXGB4:
+	case RDMA_DRIVER_ERDMA:
+	case RDMA_DRIVER_IRDMA:
+	case RDMA_DRIVER_MLX5:
+	case RDMA_DRIVER_RXE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
  * All queues' sizes, and what fits into them: every other file takes them from
  * here. One entry of each queue, and of the CQ for each, is the drain's. With it,
  * and one that some providers need themselves, the send queue fills a power of two,
@@ -190,7 +210,9 @@ static bool iser_device_size_queues(struct iser_device *device)
 	cmd_wrs = device->reg_wrs + 2;
 	device->sq_wrs = min_t(u32, 2 * ISER_CMDS_MAX - 2, qp_wrs - 1);
 	device->sq_wrs = min(device->sq_wrs, (cqes - 2) / 3 * 2);
-	device->sq_unsignalled = min_t(u32, ISER_UNSIGNALLED_WRS, device->sq_wrs / 8);
+	if (iser_device_inlines(device->ibdev))
+		device->sq_unsignalled = min_t(u32, ISER_UNSIGNALLED_WRS,
+					       device->sq_wrs / 8);
 	most = device->sq_wrs - device->sq_unsignalled - ISER_CONTROL_WRS;
 	device->rq_wrs = min3(iser_device_recvs(most / cmd_wrs), qp_wrs - 1,
 			      cqes - 2 - device->sq_wrs);

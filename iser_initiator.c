@@ -64,7 +64,6 @@ static __always_inline void iser_prepare_slot(struct iser_io *io)
 {
 	memset(&io->hdr->iser, 0, sizeof(io->hdr->iser));
 	io->hdr->iser.flags = ISCSI_CTRL;
-	io->send_wr.num_sge = 1;
 	if (unlikely(io->altered))
 		iser_prepare_ordinary(io);
 }
@@ -198,6 +197,7 @@ static noinline int iser_prepare_unsolicited(struct iser_io *io)
 			return err;
 		owned |= ISER_IO_RKEY;
 	}
+	io->send_wr.num_sge = 1;
 	if (io->length > sent) {
 		iser->flags |= ISER_WSV;
 		iser->write_stag = cpu_to_be32(io->reg_wr.mr->rkey);
@@ -239,6 +239,7 @@ static int iser_prepare_registered(struct iser_io *io)
 	if (likely(conn->sq_posted - conn->sq_signalled + io->sq_wrs <=
 		   conn->sq_unsignalled))
 		return ISER_IO_RKEY;
+	io->send_wr.num_sge = 1;
 	return ISER_IO_RKEY | ISER_IO_SEND;
 }
 
@@ -260,7 +261,6 @@ static int iser_prepare_write(struct iser_io *io)
 		return iser_prepare_unsolicited(io);
 	task->imm_count = 0;
 	zero_data(io->hdr->bhs.dlength);
-	io->send_wr.num_sge = 1;
 	err = iser_io_register(io, IB_ACCESS_REMOTE_READ);
 	if (unlikely(err))
 		return err;
@@ -316,8 +316,10 @@ static int iser_prepare_command(struct iser_io *io, struct scsi_cmnd *sc)
 	io->length = scsi_transfer_length(sc);
 	if (unlikely(!iser_prepare_room(io)))
 		return -EAGAIN;
-	if (!io->length)
+	if (!io->length) {
+		io->send_wr.num_sge = 1;
 		return ISER_IO_SEND;
+	}
 	err = iser_mem_map(io, sc);
 	if (unlikely(err))
 		return err;
@@ -384,6 +386,7 @@ static noinline int iser_xmit_control(struct iscsi_task *task, struct iser_io *i
 	io->sq_wrs = 1;
 	io->length = 0;
 	io->no_response = io->hdr->bhs.itt == RESERVED_ITT;
+	io->send_wr.num_sge = 1;
 	iser_io_set_control(io);
 	if (task->data_count) {
 		err = iser_mem_map_text(io, task->data, task->data_count);

@@ -22,8 +22,9 @@
  * provider has a copy of it, and the HCA nothing to fetch. Such a SEND is not
  * signalled, for nobody waits for it. What the HCA says of the rkey is enough: if the
  * target has invalidated it, the REG_MR had been executed, for else the key would not
- * have been valid; and a LOCAL_INV that completes stands behind both. Now and then
- * one is signalled all the same, and sent from memory, to account for the queue.
+ * have been valid (siw does not look, and gets no such SENDs); and a LOCAL_INV that
+ * completes stands behind both. Now and then one is signalled all the same, and sent
+ * from memory, to account for the queue.
  *
  * Each completion takes its bit away; who takes the last one puts the reference. A
  * response goes up to libiscsi at once, which drops its own reference. So the task
@@ -136,7 +137,7 @@ static void iser_io_invalidate_failed(struct iser_io *io)
  * iser_io_invalidate - end the life of a slot's rkey from this side
  * @io: slot with a task; nothing happens unless its rkey is alive
  *
- * Room in the send queue was reserved with the command. Should the post fail,
+ * Room in the send queue has been set aside. Should the post fail,
  * the connection fails, and its flush ends the rkey.
  *
  * Context: completion handler, or error handler with frwd_lock and back_lock held.
@@ -291,7 +292,7 @@ static __always_inline void iser_io_count_sent(struct iser_io *io, int owned, in
  */
 static bool iser_io_take_back(struct iser_io *io, int owned)
 {
-	struct iscsi_session *session = io->task->conn->session;
+	struct iscsi_session *session = io->conn->iscsi_conn->session;
 	bool unanswered;
 
 	spin_lock(&session->back_lock);

@@ -2,7 +2,7 @@
 /*
  * iSER initiator: receiving.
  *
- * A connection has a receive for each task of its session, and some for what
+ * A connection has a receive for each answer that can be due, and some for what
  * targets send unasked; sixteen until the session is known. Each has a small
  * buffer of its own and a share in one of a few large areas, into which a longer
  * PDU (a text, in practice) runs over. They are made in process context, posted

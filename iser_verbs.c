@@ -455,8 +455,11 @@ static void iser_conn_release_work(struct work_struct *work)
 
 	cancel_delayed_work_sync(&conn->port_down_work);
 	iser_mem_free_mrs(conn);
-	if (conn->qp)
+	if (conn->qp) {
 		rdma_destroy_qp(conn->cm_id);
+		/* A handler may still be looking at a slot whose SEND nobody waited for. */
+		synchronize_rcu();
+	}
 	if (conn->cq)
 		ib_cq_pool_put(conn->cq, conn->device->cq_entries);
 	iser_rx_free(conn);
@@ -510,7 +513,8 @@ int iser_conn_create_qp(struct iser_conn *conn)
 			.max_recv_wr = device->rq_wrs + 1,
 			.max_send_sge = device->send_sges,
 			.max_recv_sge = device->recv_sges,
-			.max_inline_data = sizeof(struct iser_pdu_hdr),
+			.max_inline_data = device->sq_unsignalled ?
+					   sizeof(struct iser_pdu_hdr) : 0,
 		},
 	};
 	struct ib_pd *pd;
@@ -533,8 +537,8 @@ int iser_conn_create_qp(struct iser_conn *conn)
 	attr.send_cq = cq;
 	attr.recv_cq = cq;
 	err = rdma_create_qp(conn->cm_id, pd, &attr);
-	if (err == -EINVAL) {
-		/* Some refuse inline data; others say 0 below. */
+	if (err == -EINVAL && attr.cap.max_inline_data) {
+		/* Some take less. */
 		attr.cap.max_inline_data = 0;
 		err = rdma_create_qp(conn->cm_id, pd, &attr);
 	}

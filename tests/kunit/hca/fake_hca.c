@@ -155,6 +155,7 @@ static void fake_hca_set_ops(struct fake_hca *hca)
 	ib_set_device_ops(&hca->ib, &fake_send_ops);
 	ib_set_device_ops(&hca->ib, &fake_recv_ops);
 	ib_set_device_ops(&hca->ib, hca->cm->ops);
+	hca->ib.ops.driver_id = hca->cfg.driver ?: RDMA_DRIVER_MLX5;
 }
 
 static void fake_plain_work(struct work_struct *work)

@@ -84,6 +84,7 @@ struct fake_hca_config {
 	u32	max_send_sge;		/* 8 */
 	u32	max_recv_sge;		/* 4 */
 	u32	max_inline;		/* 128, bytes of inline data */
+	enum rdma_driver_id driver;	/* RDMA_DRIVER_MLX5 */
 	bool	no_inline;		/* gives 0 to who asks */
 	bool	inline_refused;		/* -EINVAL for who asks */
 	u32	max_pages;		/* 512, of a fast registration */
