@@ -14,7 +14,7 @@
 
 #include "native.h"
 
-#define NATIVE_PIECES	801
+#define NATIVE_PIECES	201
 #define NATIVE_PIECE	256		/* commands: a fraction of the host's time slice */
 
 static const struct native_case {

@@ -5,9 +5,9 @@
     report.py REPORT LOG...
 
 Each log is a round's, and has both modules' figures. A kind of I/O has the median of
-its rounds, with their lowest and highest; the ratio is the median of the rounds' own,
-so that what slows a whole round down is not in it. Exits nonzero if a round is not
-whole, or the suite has failed.
+its rounds, with their quartiles; the ratio is the median of the rounds' own, so that
+what slows a whole round down is not in it. Exits nonzero if a round is not whole, or
+the suite has failed.
 """
 import json
 import re
@@ -36,7 +36,8 @@ def figures(path, hca):
 
 
 def spread(values):
-    return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
+    lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
+    return {"median": median, "lower": lower, "upper": upper}
 
 
 def main():
@@ -63,12 +64,12 @@ def main():
     print(f"  {'ns per I/O, queuecommand to scsi_done':38}{'ours':>20}{'stock':>20}{'ratio':>19}")
     for row in rows:
         print(f"  {row['what']:38}" + "".join(
-            f"{s['median']:8.0f} {s['lowest']:5.0f}-{s['highest']:<5.0f}"
+            f"{s['median']:8.0f} {s['lower']:5.0f}-{s['upper']:<5.0f}"
             for s in (row["ours_ns"], row["stock_ns"])) +
-            "{median:8.3f} {lowest:.2f}-{highest:.2f}".format(**row["ratio"]))
+            "{median:8.3f} {lower:.2f}-{upper:.2f}".format(**row["ratio"]))
     for depth, values in hca.items():
         print(f"  {f'of it the HCA, at depth {depth}':38}{statistics.median(values):8.0f}")
-    print(f"  medians of {len(rounds)} rounds, with the lowest and the highest of them")
+    print(f"  medians of {len(rounds)} rounds, and where the middle half of them lies")
 
 
 if __name__ == "__main__":
