@@ -350,6 +350,7 @@ static __always_inline int iser_io_give(struct iser_io *io, struct ib_send_wr *f
 	iscsi_get_task(io->task);
 	iser_latency_start(io);
 	atomic_set(&io->hca, owned);
+	/* Whoever sees that a response is due sees what the HCA owns. */
 	smp_store_release(&io->awaits, awaits);
 	/* From here on the slot may be anybody's, unless nothing was posted. */
 	err = ib_post_send(io->conn->qp, first, &bad_wr);

@@ -581,11 +581,13 @@ void iser_conn_up(struct iser_conn *conn, int sgid_index)
  */
 int iser_conn_lock_setup(struct iser_conn *conn)
 {
+	int err;
+
 	mutex_lock(&conn->setup_mutex);
-	if (!conn->setup_closed)
-		return 0;
-	mutex_unlock(&conn->setup_mutex);
-	return -ESHUTDOWN;
+	err = conn->setup_closed ? -ESHUTDOWN : 0;
+	if (err)
+		mutex_unlock(&conn->setup_mutex);
+	return err;
 }
 
 /**

@@ -61,7 +61,7 @@ static void fetch(const fs::path &directory)
 
 fs::path provide_kernel_scripts(const Progress &progress)
 {
-	const fs::path wanted = cache_directory() / (std::string("scripts-") + kSource);
+	fs::path wanted = cache_directory() / (std::string("scripts-") + kSource);
 	const fs::path unfinished = wanted.string() + ".unfinished";
 	const FileLock lock(wanted.string() + ".lock");
 

@@ -227,7 +227,9 @@ TEST(Static, ClangTidyHasNothingToSay)
 		     "-DCMAKE_CXX_COMPILER=clang++", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON"})
 		.checked();
 	run_process(compile).checked();
-	const CommandResult tidy = run_process({"run-clang-tidy", "-quiet", "-p", build}, {.timeout = kPatience});
+	// Not the precompiled headers, which have a line in its list as well.
+	const CommandResult tidy = run_process({"run-clang-tidy", "-quiet", "-p", build, "/tests/(lab|static)/(?!build/)"},
+					       {.timeout = kPatience});
 
 	EXPECT_TRUE(tidy.ok()) << tidy.story();
 	EXPECT_EQ(lines_with(tidy.out, "warning:"), "");

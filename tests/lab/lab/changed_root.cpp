@@ -21,8 +21,8 @@ ChangedRoot::ChangedRoot(const Image &image, fs::path directory)
 	for (const char *part : {"changed", "work", "root"})
 		fs::create_directories(directory_ / part);
 	fs::create_directories(changed("etc/apt"));
-	run_process({"sh", "-c", "cp -L /etc/resolv.conf /etc/hosts \"$1\"; cp -a /etc/apt/apt.conf* \"$1/apt\";"
-				 "mkdir -p \"$1/ssl\"; cp -a /etc/ssl/certs \"$1/ssl\"", "sh", changed("etc")});
+	run_process({"sh", "-c", R"(cp -L /etc/resolv.conf /etc/hosts "$1"; cp -a /etc/apt/apt.conf* "$1/apt"
+mkdir -p "$1/ssl"; cp -a /etc/ssl/certs "$1/ssl")", "sh", changed("etc")});
 }
 
 CommandResult ChangedRoot::run(const std::string &command)

@@ -52,7 +52,8 @@ static bool is_module_source(const fs::path &path)
 static fs::path make(const Image &image, const fs::path &source, const std::string &name,
 		     const std::string &arguments, CommandResult &result)
 {
-	const fs::path below = fs::path(kSources) / name, directory = image.root() / below;
+	const fs::path below = fs::path(kSources) / name;
+	fs::path directory = image.root() / below;
 
 	fs::remove_all(directory);
 	fs::create_directories(directory);
@@ -60,7 +61,9 @@ static fs::path make(const Image &image, const fs::path &source, const std::stri
 		if (entry.is_regular_file() && is_module_source(entry.path()))
 			fs::copy_file(entry.path(), directory / entry.path().filename());
 	}
-	result = run_process({"chroot", image.root(), "sh", "-c",
+	// 7.3's objtool reads its limits from /proc. The mount ends with the command.
+	result = run_process({"unshare", "--mount", "sh", "-c",
+			      R"(mount -t proc proc "$1/proc" && exec chroot "$1" sh -c "$2")", "sh", image.root(),
 			      fmt::format("make -j4 -C /lib/modules/{}/build M=/{} {} modules 2>&1",
 					  image.release(), below.string(), arguments)});
 	return directory;

@@ -58,7 +58,7 @@ static std::string module_in_initramfs(ChangedRoot &root, const std::string &rel
 TEST(Package, ServesEachKernelThatItCanAndLeavesNoTrace)
 {
 	const Image image = Image::provide(unchecked(test_options().suite), [](const std::string &) {});
-	const std::string release = image.release();
+	const std::string &release = image.release();
 	// Of the same version, and small.
 	const std::string other = std::regex_replace(release, std::regex("-amd64$"), "-cloud-amd64");
 	ChangedRoot root = prepared_root(image, "kernels");
@@ -92,7 +92,7 @@ TEST(Package, ServesEachKernelThatItCanAndLeavesNoTrace)
 TEST(Package, PassesByAKernelWithOtherRdmaModules)
 {
 	const Image image = Image::provide(unchecked(test_options().suite), [](const std::string &) {});
-	const std::string release = image.release();
+	const std::string &release = image.release();
 	ChangedRoot root = prepared_root(image, "other-rdma");
 
 	root.output(fmt::format("mkdir -p /lib/modules/{0}/updates && cp $(modinfo -n -k {0} ib_core) "
@@ -152,7 +152,7 @@ TEST_F(InstalledPackage, IsWhatIsLoadedAfterABootUntilItIsRemoved)
 	if (lab().image().checked())
 		GTEST_SKIP() << "a kernel that is no package has no headers";
 	ChangedRoot root = prepared_root(lab().image(), "boot");
-	const std::string release = lab().image().release();
+	const std::string &release = lab().image().release();
 
 	root.output("dpkg -i /package/ib-iser-dkms.deb");
 	const std::string module = module_of(root, release);
