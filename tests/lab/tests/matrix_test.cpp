@@ -17,7 +17,8 @@ struct MatrixRow {
 };
 
 static const MatrixRow kRows[] = {
-	// The write is 256 KiB: larger than any FirstBurstLength below but the last row's.
+	// Writes of 256 KiB, larger than any FirstBurstLength below but the last row's, and of 4 KiB, which
+	// may go as immediate data.
 	{"R2tNoImmediate", "Yes", "No", "65536", "262144", "0", false, false, true},
 	{"R2tWithImmediate", "Yes", "Yes", "65536", "262144", "0", true, false, true},
 	{"NoR2tNoImmediate", "No", "No", "65536", "262144", "0", false, true, true},
@@ -59,9 +60,10 @@ TEST_P(Matrix, MovesTheDataThatWay)
 
 	if (ours()) {
 		Statistics before = login.statistics();
-		ASSERT_THAT(initiator().run("dd if=/dev/urandom of=" + disk +
-					    " bs=256k count=4 oflag=direct conv=nocreat"),
-			    Succeeded());
+		for (const char *size : {"256k", "4k"})
+			ASSERT_THAT(initiator().run("dd if=/dev/urandom of=" + disk + " bs=" + size +
+						    " count=4 oflag=direct conv=nocreat"),
+				    Succeeded());
 		Statistics after = login.statistics();
 
 		check_counter("immediate_bytes", before, after, row.immediate);
