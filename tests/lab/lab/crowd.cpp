@@ -21,65 +21,60 @@ using std::chrono::seconds;
 
 static constexpr seconds kBefore{25}, kDisabled{15}, kAfter{15}, kComeBack{60};
 
-// The sessions, made by one iscsiadm for all of them, and their disks.
-class CrowdLogin {
-public:
-	explicit CrowdLogin(Vm &initiator) : initiator_(initiator)
-	{
-		std::string script = "set -e\n";
+CrowdLogin::CrowdLogin(Vm &initiator, unsigned count) : initiator_(initiator), count_(count)
+{
+	std::string script = "set -e\n";
 
-		for (unsigned i = 0; i < kCrowd; i++)
-			script += fmt::format("iscsiadm -m node -T {} -p {} -I iser -o new >/dev/null\n",
-					      crowd_target(i), crowd_portal(i));
-		try {
-			initiator.output(script + "iscsiadm -m node --login", minutes(5));
-			if (!eventually([&] { return find_disks(); }, seconds(60), seconds(1)))
-				fail("{} of {} sessions have a disk", disks_.size(), kCrowd);
-		} catch (const Error &) {
-			log_out();
-			throw;
-		}
+	for (unsigned i = 0; i < count; i++)
+		script += fmt::format("iscsiadm -m node -T {} -p {} -I iser -o new >/dev/null\n", crowd_target(i),
+				      crowd_portal(i));
+	try {
+		initiator.output(script + "iscsiadm -m node --login", minutes(5));
+		if (!eventually([&] { return find_disks(); }, seconds(60), seconds(1)))
+			fail("{} of {} sessions have a disk", disks_.size(), count);
+	} catch (const Error &) {
+		log_out();
+		throw;
 	}
-	~CrowdLogin() { log_out(); }
+}
 
-	const std::map<unsigned, std::string> &disks() const { return disks_; }
-	unsigned logged_in()
-	{
-		return std::stoul(initiator_.output("grep -l LOGGED_IN /sys/class/iscsi_session/*/state | wc -l"));
+CrowdLogin::~CrowdLogin()
+{
+	log_out();
+}
+
+unsigned CrowdLogin::logged_in()
+{
+	return std::stoul(initiator_.output("grep -l LOGGED_IN /sys/class/iscsi_session/*/state | wc -l"));
+}
+
+static unsigned number_of(const std::string &target)
+{
+	return std::stoul(target.substr(crowd_target(0).size() - 1));
+}
+
+// Lines such as "…lab:crowd17 sdr".
+bool CrowdLogin::find_disks()
+{
+	std::istringstream lines(initiator_.output(
+		"cd /sys/class/iscsi_session && for s in *; do\n"
+		"echo $(cat $s/targetname) $(ls $s/device/target*/*:0/block); done 2>/dev/null || :"));
+	std::string target, disk, line;
+
+	disks_.clear();
+	while (std::getline(lines, line)) {
+		std::istringstream words(line);
+
+		if (words >> target >> disk)
+			disks_[number_of(target)] = "/dev/" + disk;
 	}
+	return disks_.size() == count_;
+}
 
-private:
-	// Lines such as "…lab:crowd17 sdr".
-	bool find_disks()
-	{
-		std::istringstream lines(initiator_.output(
-			"cd /sys/class/iscsi_session && for s in *; do\n"
-			"echo $(cat $s/targetname) $(ls $s/device/target*/*:0/block); done 2>/dev/null || :"));
-		std::string target, disk, line;
-
-		disks_.clear();
-		while (std::getline(lines, line)) {
-			std::istringstream words(line);
-
-			if (words >> target >> disk)
-				disks_[number_of(target)] = "/dev/" + disk;
-		}
-		return disks_.size() == kCrowd;
-	}
-	static unsigned number_of(const std::string &target)
-	{
-		return std::stoul(target.substr(crowd_target(0).size() - 1));
-	}
-	void log_out() noexcept
-	{
-		undo([this] {
-			initiator_.run("iscsiadm -m node -U all; iscsiadm -m node -o delete", minutes(5));
-		});
-	}
-
-	Vm &initiator_;
-	std::map<unsigned, std::string> disks_;
-};
+void CrowdLogin::log_out() noexcept
+{
+	undo([this] { initiator_.run("iscsiadm -m node -U all; iscsiadm -m node -o delete", minutes(5)); });
+}
 
 // One fio for all. The targets share a disk, of which each has an area of its own.
 class CrowdIo {
@@ -115,6 +110,38 @@ private:
 	Vm &vm_;
 	Job job_;
 };
+
+Stall stall_of_others(Lab &lab, const CrowdLogin &login)
+{
+	static constexpr seconds kCalm{6}, kStart{20};
+	static constexpr unsigned kVictim = 5;
+	Vm &initiator = lab.initiator();
+	Stall stall{};
+	const std::string writes = fmt::format("awk '{{ print $5 }}' /sys/block/{}/stat",
+					       login.disks().rbegin()->second.substr(5));
+	const std::string before = initiator.output(writes);
+	CrowdIo io(initiator, login.disks(), kStart + kCalm + kCalm);
+
+	if (!eventually([&] { return initiator.output(writes) != before; }, seconds(60)))
+		fail("no I/O begins");
+	std::this_thread::sleep_for(seconds(2) + kCalm);
+	const double begin = clock_of(initiator);
+	enable_crowd_target(lab.target(), kVictim, false);
+	std::this_thread::sleep_for(kCalm);
+	const double end = clock_of(initiator);
+	enable_crowd_target(lab.target(), kVictim, true);
+	io.wait().checked();
+	for (const auto &[number, disk] : login.disks()) {
+		if (number == kVictim)
+			continue;
+		const std::vector<Completion> completions = io.reads(number);
+
+		stall.before = std::max(stall.before,
+					longest_gap(completions, begin - Seconds(kCalm).count(), begin).length);
+		stall.after = std::max(stall.after, longest_gap(completions, begin, end).length);
+	}
+	return stall;
+}
 
 static FailoverRound run_round(Lab &lab, ModuleTrace &trace, CrowdLogin &login, unsigned victim)
 {

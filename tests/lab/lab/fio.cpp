@@ -38,6 +38,20 @@ CommandResult verify_disk(Vm &vm, const std::string &disk, unsigned depth, const
 		      minutes(5));
 }
 
+static FioFigures figures_of(const nlohmann::json &job)
+{
+	const auto &side = job["read"]["total_ios"].get<std::int64_t>() ? job["read"] : job["write"];
+
+	return {side["iops"], side["bw_bytes"].get<double>() / (1 << 20),
+		side["clat_ns"]["mean"].get<double>() / 1000,
+		side["clat_ns"]["percentile"]["99.000000"].get<double>() / 1000};
+}
+
+static nlohmann::json jobs_of(const std::string &output)
+{
+	return nlohmann::json::parse(output.substr(output.find('{')))["jobs"];
+}
+
 FioFigures measure(Vm &vm, const std::string &disk, const std::string &mode, const std::string &block,
 		   unsigned depth, unsigned run_seconds)
 {
@@ -47,11 +61,22 @@ FioFigures measure(Vm &vm, const std::string &disk, const std::string &mode, con
 					      "--output-format=json",
 					      mode, block, depth, run_seconds)),
 		minutes(3));
-	const auto job = nlohmann::json::parse(text.substr(text.find('{')))["jobs"][0];
-	const auto &side = job[mode.find("read") != std::string::npos ? "read" : "write"];
+	return figures_of(jobs_of(text)[0]);
+}
 
-	return {side["iops"], side["bw_bytes"].get<double>() / (1 << 20),
-		side["clat_ns"]["mean"].get<double>() / 1000};
+std::vector<FioFigures> measure_each(Vm &vm, const std::vector<std::string> &runs, Seconds each)
+{
+	std::string words = fmt::format(
+		"--name=global --thread --direct=1 --ioengine=libaio --allow_file_create=0 --size=64M --time_based "
+		"--ramp_time=500ms --runtime={:.0f}ms --norandommap --output-format=json",
+		each.count() * 1000);
+	std::vector<FioFigures> figures;
+
+	for (std::size_t i = 0; i < runs.size(); i++)
+		words += fmt::format(" --name=run{} --stonewall --group_reporting {}", i, runs[i]);
+	for (const auto &job : jobs_of(vm.output("cd /tmp && fio " + words, minutes(5))))
+		figures.push_back(figures_of(job));
+	return figures;
 }
 
 // The writer's and the reader's areas do not overlap.

@@ -11,7 +11,7 @@
 namespace lab {
 
 struct FioFigures {
-	double iops = 0, mib_per_s = 0, mean_us = 0;
+	double iops = 0, mib_per_s = 0, mean_us = 0, p99_us = 0;
 };
 
 // A command line that all our uses have in common; `rest` is fio's own words.
@@ -28,6 +28,10 @@ CommandResult verify_disk(Vm &vm, const std::string &disk, unsigned depth,
 // One measured run, reads or writes alone.
 FioFigures measure(Vm &vm, const std::string &disk, const std::string &mode, const std::string &block,
 		   unsigned depth, unsigned run_seconds);
+
+// Several, one after the other, in one fio: its start takes longer than a run. The words are fio's own, and
+// name the disk too.
+std::vector<FioFigures> measure_each(Vm &vm, const std::vector<std::string> &runs, Seconds each);
 
 // A read, seen from user space.
 struct Completion {

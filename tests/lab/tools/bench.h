@@ -2,26 +2,20 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
-#include "lab/failover.h"
+#include <nlohmann/json.hpp>
+
 #include "lab/lab.h"
+#include "tools/bars.h"
 
 namespace lab {
 
-struct BenchRow {
-	std::string what;
-	double ours = 0, stock = 0; // IOPS, mean of two runs
-};
-
-struct BenchReport {
-	std::vector<BenchRow> rows;
-	FailoverReport ours, stock;
-};
-
-// Both modules in the same pair of machines, one after the other: fio's figures, then the gap in
-// I/O when a cable is pulled. Stock's failover comes last, for the machine may not survive it.
-BenchReport bench(Lab &lab, unsigned seconds_each, const Progress &progress);
-std::string table(const BenchReport &report);
+// What depends on time and memory, on two CPUs: both modules in the same machines, one after the other and
+// back, and the other transports beside them; sessions; several sessions to one disk; elevators.
+nlohmann::json measure_times(Lab &lab, const Progress &progress);
+// As Markdown. An emulated CPU's figures say little, so that IOPS and latencies are ratios to stock's of the
+// same round.
+std::string time_tables(const nlohmann::json &times);
+BarPanel iops_panel(const nlohmann::json &times);
 
 } // namespace lab
