@@ -119,7 +119,7 @@ sanitize: lab
 # All of it goes on after a failure; the last line counts, or says where to look first. Side by
 # side is what boots no machine, and has no clock but its own.
 check:
-	@tests/prerequisites kunit lab static $(ALL_SUITES)
+	@tests/prerequisites kunit lab static $(ALL_SUITES) trixie-backports
 	@rm -f $(REPORTS)/*.json $(REPORTS)/*.log
 	@$(MAKE) --no-print-directory lab
 	-@$(MAKE) --no-print-directory static & $(MAKE) --no-print-directory coverage; wait

@@ -222,12 +222,10 @@ static int iser_bind_slots(struct iser_conn *conn, struct iscsi_conn *iscsi_conn
 		err = -EINVAL;
 	} else {
 		conn->stats = binding->stats;
-		err = iser_mem_alloc_ios(conn, session->cmds_max);
-	}
-	/* An entry of the send queue aside for each command's LOCAL_INV. */
-	if (!err) {
-		conn->sq_size -= session->host->can_queue;
+		/* An entry of the send queue aside for each command's LOCAL_INV. */
+		conn->sq_size = conn->device->sq_wrs - session->host->can_queue;
 		conn->sq_room = conn->sq_size - ISER_CONTROL_WRS;
+		err = iser_mem_alloc_ios(conn, session->cmds_max);
 	}
 	iser_conn_unlock_setup(conn);
 	return err;

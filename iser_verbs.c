@@ -457,7 +457,10 @@ static void iser_conn_release_work(struct work_struct *work)
 	iser_mem_free_mrs(conn);
 	if (conn->qp) {
 		rdma_destroy_qp(conn->cm_id);
-		/* A handler may still be looking at a slot whose SEND nobody waited for. */
+		/*
+		 * A handler, which is a softirq, may still be looking at a slot whose
+		 * SEND nobody waited for. Ends when those that run have returned.
+		 */
 		synchronize_rcu();
 	}
 	if (conn->cq)
@@ -545,7 +548,6 @@ int iser_conn_create_qp(struct iser_conn *conn)
 	if (err)
 		return err;
 	conn->qp = conn->cm_id->qp;
-	conn->sq_size = device->sq_wrs;
 	conn->reg_wrs = device->reg_wrs;
 	conn->data_sges = device->send_sges - 1;
 	if (attr.cap.max_inline_data >= sizeof(struct iser_pdu_hdr))
@@ -603,11 +605,12 @@ static void iser_conn_setup_work(struct work_struct *work)
 {
 	struct iser_conn *conn = container_of(work, struct iser_conn, setup_work);
 	unsigned int noio = memalloc_noio_save();
-	u32 cmds = conn->iscsi_conn->session->host->can_queue;
+	u32 cmds;
 	int err;
 
 	err = iser_conn_lock_setup(conn);
 	if (!err) {
+		cmds = conn->iscsi_conn->session->host->can_queue;
 		err = iser_mem_alloc_mrs(conn);
 		if (!err)
 			err = iser_rx_alloc(conn, iser_device_recvs(cmds) -

@@ -61,7 +61,8 @@ struct lean_pd {
 
 static const struct ib_device_ops lean_hca_ops = {
 	.owner			= THIS_MODULE,
-	.driver_id		= RDMA_DRIVER_UNKNOWN,
+	/* one of those whose SENDs may be inline */
+	.driver_id		= RDMA_DRIVER_MLX5,
 	.uverbs_abi_ver		= 1,
 	.query_device		= lean_query_device,
 	.query_port		= lean_query_port,

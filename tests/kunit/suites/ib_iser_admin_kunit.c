@@ -254,6 +254,44 @@ static void statistics_count_what_was_moved(struct kunit *test)
 				 admin_custom(before, "registrations"));
 }
 
+/* With InitialR2T=No: what is sent whole is registered only if it is in many pieces. */
+static const struct whole_case {
+	const char	*desc;
+	struct cmd_spec	cmd;
+	u64		registrations;
+} whole_cases[] = {
+	{ "pages", { .len = 24576, .offset = 512, .write = true }, 0 },
+	{ "many pieces in the command",
+	  { .len = 8192, .offset = 512, .piece = 1024, .write = true }, 1 },
+	{ "many pieces in the Data-Out PDUs",
+	  { .len = 24576, .offset = 512, .piece = 1024, .write = true }, 1 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(whole, whole_cases, desc);
+
+static void whole_writes_need_no_registration(struct kunit *test)
+{
+	const struct whole_case *c = test->param_value;
+	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
+		.sg_gaps = true });
+	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
+		.no_initial_r2t = true });
+	struct iscsi_stats *before, *after;
+	size_t size = struct_size(before, custom, ISCSI_STATS_CUSTOM_MAX);
+
+	before = kunit_kzalloc(test, size, GFP_KERNEL);
+	after = kunit_kzalloc(test, size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, before);
+	KUNIT_ASSERT_NOT_NULL(test, after);
+	KUNIT_ASSERT_EQ(test, iscsid_get_stats(bed->iscsid, s->sid, before), 0);
+	cmd_expect_good(cmd_submit(s, &c->cmd));
+	KUNIT_ASSERT_EQ(test, iscsid_get_stats(bed->iscsid, s->sid, after), 0);
+	KUNIT_EXPECT_EQ(test, 0, admin_custom(after, "solicited_bytes"));
+	KUNIT_EXPECT_EQ(test, c->registrations,
+			admin_custom(after, "registrations") -
+			admin_custom(before, "registrations"));
+}
+
 /* Reads of 8 KiB: what the target says is missing was not moved. */
 static const struct residual_case {
 	const char	*desc;
@@ -314,6 +352,7 @@ static struct kunit_case ib_iser_admin_cases[] = {
 	KUNIT_CASE(network_without_rdma_is_said),
 	KUNIT_CASE(new_sessions_use_max_sectors),
 	KUNIT_CASE(statistics_count_what_was_moved),
+	KUNIT_CASE_PARAM(whole_writes_need_no_registration, whole_gen_params),
 	KUNIT_CASE_PARAM(residuals_are_not_counted, residual_gen_params),
 	{}
 };

@@ -235,6 +235,52 @@ static void long_command_is_not_starved(struct kunit *test)
 	cmd_expect_good(written);
 }
 
+/*
+ * As much as may be in the send queue at once: reads, a write with Data-Outs if there
+ * is room, pings. Each read can be invalidated all the same, or the queue is overrun,
+ * of which the HCA complains.
+ */
+static void invalidations_find_room(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
+		.max_qp_wr = 128, .no_inline = true });
+	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
+		.no_immediate = true, .no_initial_r2t = true, .max_xmit = 512,
+		.first_burst = 60 * 512 });
+	struct iscsi_nopin ping = {
+		.opcode = ISCSI_OP_NOOP_IN,
+		.flags = ISCSI_FLAG_CMD_FINAL,
+		.itt = RESERVED_ITT,
+		.ttt = cpu_to_be32(7),
+	};
+	struct test_cmd *reads[16], *written;
+	struct fake_pdu *pdus[16];
+	unsigned int i;
+
+	bed->hca->hold_completions = true;
+	bed->target->hold_all = true;
+	for (i = 0; i < ARRAY_SIZE(reads); i++) {
+		reads[i] = cmd_submit(s, &(struct cmd_spec) { .len = 4096 });
+		pdus[i] = bed_next_pdu(bed, s->qp, ISCSI_OP_SCSI_CMD);
+	}
+	written = cmd_submit(s, &(struct cmd_spec) { .len = 60 * 512, .write = true });
+	for (i = 0; i < 100; i++)
+		target_send(bed->target, s->qp, &ping, NULL, 0, 0);
+	bed->target->no_remote_inv = true;
+	for (i = 0; i < ARRAY_SIZE(reads); i++)
+		target_serve(bed->target, s->qp, pdus[i]);
+	bed_settle();
+	bed->target->hold_all = false;
+	bed->hca->hold_completions = false;
+	fake_qp_complete_all(s->qp);
+	load_serve(s, UINT_MAX);
+	for (i = 0; i < ARRAY_SIZE(reads); i++)
+		cmd_expect_good(reads[i]);
+	load_serve(s, UINT_MAX);
+	cmd_expect_good(written);
+	bed_expect_conn_errors(bed, 0);
+}
+
 struct lun_removal {
 	struct work_struct	work;
 	struct scsi_device	*sdev;
@@ -308,6 +354,7 @@ static struct kunit_case ib_iser_load_cases[] = {
 	KUNIT_CASE(failed_posts_take_no_room),
 	KUNIT_CASE(closed_window_is_waited_for),
 	KUNIT_CASE(long_command_is_not_starved),
+	KUNIT_CASE(invalidations_find_room),
 	KUNIT_CASE_PARAM(long_command_that_goes_keeps_no_room, gone_gen_params),
 	{}
 };
