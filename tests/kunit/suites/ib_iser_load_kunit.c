@@ -27,6 +27,20 @@ static void slots_are_used_again(struct kunit *test)
 	}
 }
 
+/* Of SENDs that nobody waits for no more than 64 entries are in the queue. */
+static void unsignalled_sends_are_bounded(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, NULL);
+	struct session *s = bed_logged_in(bed, NULL);
+	unsigned int i, most = 0;
+
+	for (i = 0; i < 100; i++) {
+		cmd_expect_good(cmd_submit(s, &(struct cmd_spec) { .len = 4096 }));
+		most = max(most, s->qp->sq_used);
+	}
+	KUNIT_EXPECT_EQ(test, most, 64);
+}
+
 /* Those of commands with Data-Outs, too: what was chained to them is gone. */
 static void slots_are_used_again_after_dataouts(struct kunit *test)
 {
@@ -348,6 +362,7 @@ static void long_command_that_goes_keeps_no_room(struct kunit *test)
 
 static struct kunit_case ib_iser_load_cases[] = {
 	KUNIT_CASE(slots_are_used_again),
+	KUNIT_CASE(unsignalled_sends_are_bounded),
 	KUNIT_CASE(slots_are_used_again_after_dataouts),
 	KUNIT_CASE(answers_come_in_reverse),
 	KUNIT_CASE_PARAM(commands_wait_for_room, load_gen_params),
