@@ -24,10 +24,11 @@
  *
  * A function's prefix tells its file: iser_conn_ iser_verbs.c (the connection),
  * iser_io_ iser_io.c (an I/O), iser_rx_ iser_receive.c, iser_mem_ and iser_hdrs_
- * iser_memory.c (what is in line of iser_io_ and iser_mem_: iser_io.h), iser_prepare_ and iser_sq_ iser_initiator.c; iser_cm_, iser_device_,
- * iser_vector_, iser_host_, iser_pi_, iser_eh_, iser_ep_, iser_attr_, iser_param_,
- * iser_debugfs_ and iser_latency_ theirs; iser_session_ is iscsi_iser.c's. The
- * transport's other callbacks bear their callback's name.
+ * iser_memory.c (what is in line of iser_io_ and iser_mem_: iser_io.h),
+ * iser_prepare_ and iser_sq_ iser_initiator.c; iser_cm_, iser_device_,
+ * iser_vector_, iser_host_, iser_pi_, iser_eh_, iser_ep_, iser_attr_,
+ * iser_param_, iser_debugfs_ and iser_latency_ theirs; iser_session_ is
+ * iscsi_iser.c's. The transport's other callbacks bear their callback's name.
  *
  * Lock order:
  *   handler_mutex of the CM id -> iser_conn.setup_mutex

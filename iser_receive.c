@@ -116,6 +116,20 @@ static bool iser_rx_is_due(struct iser_io *io, itt_t itt, u8 opcode)
 	return io && io->awaits == opcode && io->hdr->bhs.itt == itt;
 }
 
+/* As iser_rx_expected(), for a PDU without a task tag. */
+static noinline bool iser_rx_untagged_expected(struct iser_rx *rx, const void *data)
+{
+	const struct iscsi_hdr *rejected = data;
+
+	/* libiscsi takes the task of a rejected ping from the PDU's data. */
+	return (rx->buf->bhs.opcode & ISCSI_OPCODE_MASK) != ISCSI_OP_REJECT ||
+	       rx->data_len < sizeof(*rejected) ||
+	       (rejected->opcode & ISCSI_OPCODE_MASK) != ISCSI_OP_NOOP_OUT ||
+	       rejected->itt == RESERVED_ITT ||
+	       iser_rx_is_due(iser_rx_find_io(rx->conn, rejected->itt), rejected->itt,
+			      ISCSI_OP_NOOP_IN);
+}
+
 /*
  * Is the PDU one that libiscsi may see? It would complete a task of another
  * kind, one that is not sent yet, or one twice. The session's back_lock is held,
@@ -124,22 +138,14 @@ static bool iser_rx_is_due(struct iser_io *io, itt_t itt, u8 opcode)
 static __always_inline bool iser_rx_expected(struct iser_rx *rx, const void *data)
 {
 	const struct iscsi_hdr *bhs = &rx->buf->bhs;
-	const struct iscsi_hdr *rejected = data;
-	u8 opcode = bhs->opcode & ISCSI_OPCODE_MASK;
 
-	if (likely(bhs->itt != RESERVED_ITT)) {
-		if (unlikely(!iser_rx_is_due(rx->io, bhs->itt, opcode)))
-			return false;
-		rx->io->awaits = 0;
-		iser_latency_count(rx->io);
-		return true;
-	}
-	/* libiscsi takes the task of a rejected ping from the PDU's data. */
-	return opcode != ISCSI_OP_REJECT || rx->data_len < sizeof(*rejected) ||
-	       (rejected->opcode & ISCSI_OPCODE_MASK) != ISCSI_OP_NOOP_OUT ||
-	       rejected->itt == RESERVED_ITT ||
-	       iser_rx_is_due(iser_rx_find_io(rx->conn, rejected->itt), rejected->itt,
-			      ISCSI_OP_NOOP_IN);
+	if (unlikely(bhs->itt == RESERVED_ITT))
+		return iser_rx_untagged_expected(rx, data);
+	if (unlikely(!iser_rx_is_due(rx->io, bhs->itt, bhs->opcode & ISCSI_OPCODE_MASK)))
+		return false;
+	rx->io->awaits = 0;
+	iser_latency_count(rx->io);
+	return true;
 }
 
 /* Hand a checked PDU up. Returns what is wrong with it, or NULL. */

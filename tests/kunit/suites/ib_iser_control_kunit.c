@@ -290,6 +290,45 @@ static void pings_find_room_where_commands_do_not(struct kunit *test)
 	bed_expect_conn_errors(s->bed, 0);
 }
 
+/* The target asks, and iSER answers when there is room again. */
+static void pings_wait_for_room(struct kunit *test)
+{
+	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
+		.max_qp_wr = 128, .no_inline = true });
+	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
+		.no_initial_r2t = true, .first_burst = 12 * SZ_8K });
+	struct iscsi_nopin ping = {
+		.opcode = ISCSI_OP_NOOP_IN,
+		.flags = ISCSI_FLAG_CMD_FINAL,
+		.itt = RESERVED_ITT,
+		.ttt = cpu_to_be32(7),
+	};
+	struct test_cmd *cmd[6];	/* 12 entries of the send queue each */
+	struct fake_pdu *pdu;
+	unsigned int i;
+
+	scsi_change_queue_depth(s->sdev, 32);
+	bed->hca->hold_completions = true;
+	bed->target->hold_all = true;
+	for (i = 0; i < ARRAY_SIZE(cmd); i++)
+		cmd[i] = cmd_submit(s, &(struct cmd_spec) {
+			.len = 12 * SZ_8K, .write = true });
+	bed_settle();
+	KUNIT_EXPECT_EQ(test, s->qp->sq_used, 6 * 12);
+	for (i = 0; i < 30; i++)
+		target_send(bed->target, s->qp, &ping, NULL, 0, 0);
+	KUNIT_EXPECT_EQ(test, s->qp->sq_used, 127 - 32);
+	bed->hca->hold_completions = false;
+	fake_qp_complete_all(s->qp);
+	while ((pdu = fake_qp_take_pdu(s->qp))) {
+		target_serve(bed->target, s->qp, pdu);
+		kfree(pdu);
+	}
+	for (i = 0; i < ARRAY_SIZE(cmd); i++)
+		cmd_expect_good(cmd[i]);
+	bed_expect_conn_errors(s->bed, 0);
+}
+
 /* Reject carries the header that it is about, RFC 7143 section 11.17. */
 static void control_reject(struct session *s, const struct iscsi_hdr *rejected)
 {
@@ -433,6 +472,7 @@ static struct kunit_case ib_iser_control_cases[] = {
 	KUNIT_CASE_PARAM(long_text_arrives_whole, text_gen_params),
 	KUNIT_CASE(two_long_texts_meet),
 	KUNIT_CASE(pings_find_room_where_commands_do_not),
+	KUNIT_CASE(pings_wait_for_room),
 	KUNIT_CASE(rejected_ping_ends_once),
 	KUNIT_CASE(rejected_answer_is_sent_again),
 	KUNIT_CASE(pings_are_answered_on_and_on),

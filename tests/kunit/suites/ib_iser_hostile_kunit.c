@@ -33,7 +33,8 @@ struct hostile_case {
 	enum hostile_tag	tag;
 	enum hostile_inv	inv;
 	bool			harmless;
-	u8			rejected;	/* opcode in the data of a Reject */
+	u8			rejected;	/* opcode in the data of a Reject, */
+	enum hostile_tag	rejected_tag;	/* and task tag */
 	const char		*says;		/* what the log must have, too */
 };
 
@@ -105,7 +106,13 @@ static const struct hostile_case hostile_cases[] = {
 	{ "Reject without the header it rejects", 76, 0x10, ISCSI_OP_REJECT,
 	  .says = "libiscsi refused a PDU" },
 	{ "Reject of a NOP-Out that nobody sent", 124, 0x10, ISCSI_OP_REJECT, 0,
-	  48, .rejected = ISCSI_OP_NOOP_OUT },
+	  48, .rejected = ISCSI_OP_NOOP_OUT, .rejected_tag = TAG_OF_NOBODY },
+	{ "Reject of a NOP-Out with a command's tag", 124, 0x10, ISCSI_OP_REJECT,
+	  0, 48, .rejected = ISCSI_OP_NOOP_OUT, .rejected_tag = TAG_OF_COMMAND },
+	{ "Reject of a NOP-Out beyond the last task", 124, 0x10, ISCSI_OP_REJECT,
+	  0, 48, .rejected = ISCSI_OP_NOOP_OUT, .rejected_tag = TAG_BEYOND },
+	{ "Reject with a part of the header it rejects", 80, 0x10, ISCSI_OP_REJECT,
+	  0, 4, .rejected = ISCSI_OP_NOOP_OUT, .says = "libiscsi refused a PDU" },
 	/* unusual, and in order */
 	{ "NOP-In that wants no answer", 76, 0x10, ISCSI_OP_NOOP_IN,
 	  .harmless = true },
@@ -119,11 +126,11 @@ static const struct hostile_case hostile_cases[] = {
 
 KUNIT_ARRAY_PARAM_DESC(hostile, hostile_cases, desc);
 
-static itt_t hostile_tag(const struct hostile_case *c, const struct fake_pdu *cmd)
+static itt_t hostile_tag(enum hostile_tag tag, const struct fake_pdu *cmd)
 {
 	u32 itt = (__force u32)pdu_hdr(cmd)->itt;
 
-	switch (c->tag) {
+	switch (tag) {
 	case TAG_OF_COMMAND:
 		break;
 	case TAG_OF_NOBODY:
@@ -156,11 +163,14 @@ static u8 *hostile_message(struct kunit *test, const struct hostile_case *c,
 	bhs->flags = ISCSI_FLAG_CMD_FINAL;
 	bhs->hlength = c->hlength;
 	hton24(bhs->dlength, c->dlength);
-	bhs->itt = hostile_tag(c, cmd);
+	bhs->itt = hostile_tag(c->tag, cmd);
 	bhs->ttt = ISCSI_RESERVED_TAG;
 	memcpy(msg, full, min_t(u32, c->len, ISER_HDR_LEN));
-	if (c->opcode == ISCSI_OP_REJECT && c->dlength)
-		msg[ISER_HDR_LEN] = c->rejected;
+	if (c->opcode != ISCSI_OP_REJECT)
+		return msg;
+	bhs->opcode = c->rejected;
+	bhs->itt = hostile_tag(c->rejected_tag, cmd);
+	memcpy(msg + c->len - c->dlength, bhs, c->dlength);
 	return msg;
 }
 

@@ -67,8 +67,7 @@ Login::~Login()
 CommandResult Login::attempt(Vm &initiator, const std::string &target, const std::string &portal,
 			     const Settings &settings)
 {
-	const CommandResult result =
-		initiator.run(log_in_script(target, portal, settings, "iser"), seconds(180));
+	CommandResult result = initiator.run(log_in_script(target, portal, settings, "iser"), seconds(180));
 
 	initiator.run(log_out_script(target, portal));
 	return result;
