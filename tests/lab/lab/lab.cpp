@@ -67,8 +67,8 @@ ip addr add fd00:{1}::{2}/64 dev eth{0} nodad
 tc qdisc add dev eth{0} clsact
 # Without a carrier a packet gets lost, as on a wire, instead of failing: UPSTREAM.md,
 # "A pulled cable kills the GSI queue pair"
-tc filter add dev eth{0} egress protocol all prio 1 u32 match mark 0 0xffffffff \
-	action skbedit mark 77 pipe action mirred egress mirror dev eth{0} pipe action trap
+ip link set ifb{0} mtu 9000 up
+tc filter add dev eth{0} egress protocol all prio 1 matchall action mirred egress redirect dev ifb{0}
 rdma link add rxe{0} type rxe netdev eth{0})",
 			      card, card + 1, number));
 }
@@ -76,7 +76,7 @@ rdma link add rxe{0} type rxe netdev eth{0})",
 // Both target machines have the same addresses, in networks of their own.
 static void set_up_network(Vm &vm, unsigned number)
 {
-	vm.output("hostname " + vm.name() + " && modprobe rdma_rxe");
+	vm.output("hostname " + vm.name() + " && modprobe ifb numifbs=2 && modprobe rdma_rxe");
 	for (unsigned card : {0, 1})
 		set_up_card(vm, number, card);
 }
