@@ -38,16 +38,21 @@ static VmConfig machine(unsigned number, Targets targets, const fs::path &direct
 	VmConfig config{.name = kNames[number - 1], .number = number, .cpus = 2, .memory_mib = 2048,
 			.netdevs = {}};
 
+	if (targets == Targets::none) {
+		config.cpus = 1;
+		config.clock_counts = true;
+	}
 	for (Path path : kPaths) {
 		const unsigned network = static_cast<unsigned>(path);
 
-		if (targets == Targets::two && number != kInitiator && number - kTarget != network)
+		if (targets == Targets::none ||
+		    (targets == Targets::two && number != kInitiator && number - kTarget != network))
 			config.netdevs.push_back("hubport,hubid=0");
 		else
 			config.netdevs.push_back(fmt::format("stream,server={},addr.type=unix,addr.path=../net{}",
 							     number == kInitiator ? "on" : "off", network));
 	}
-	if (number != kInitiator)
+	if (number != kInitiator || targets == Targets::none)
 		config.shared_disk = directory / kSharedDisk;
 	return config;
 }
@@ -83,7 +88,7 @@ static void set_up_network(Vm &vm, unsigned number)
 
 Vm Lab::boot(unsigned number)
 {
-	VmConfig config = machine(number, targets_.size() > 1 ? Targets::two : Targets::one, directory_);
+	VmConfig config = machine(number, static_cast<Targets>(targets_.size()), directory_);
 	const Image &image = number == kInitiator ? image_ : target_image_;
 	const fs::path initramfs = directory_ / (config.name + ".initramfs");
 
@@ -99,7 +104,7 @@ Lab::Lab(const LabConfig &config)
 	: image_(Image::provide(config.suite, config.progress)),
 	  target_image_(Image::provide(unchecked(config.suite), config.progress)),
 	  directory_(fs::absolute(config.directory)), lifetime_(config.lifetime),
-	  progress_(config.progress), targets_(config.targets == Targets::two ? 2 : 1),
+	  progress_(config.progress), targets_(static_cast<unsigned>(config.targets)),
 	  count_instructions_(config.count_instructions)
 {
 	fs::remove_all(directory_);
@@ -117,6 +122,10 @@ Lab::Lab(const LabConfig &config)
 	set_up_network(*initiator_, kInitiator);
 	for (auto &target : targets_)
 		set_up_network(*target, kTarget);
+	if (targets_.empty())
+		initiator_->output(fmt::format("for i in 0 1; do ip addr add 10.0.$((i + 1)).{0}/24 dev eth$i && "
+					       "ip addr add fd00:$((i + 1))::{0}/64 dev eth$i nodad; done",
+					       kTarget));
 	// A task that waits half a minute is stuck here (the target's may wait for a held disk).
 	// iscsid looks for its lock directory and does not make it.
 	initiator_->output(R"(set -e
@@ -149,6 +158,8 @@ unsigned Lab::index_of(Path path) const
 
 Vm &Lab::target(Path path)
 {
+	if (targets_.empty())
+		return *initiator_;
 	if (!targets_[index_of(path)])
 		fail("the target machine is switched off");
 	return *targets_[index_of(path)];
@@ -164,6 +175,8 @@ void Lab::set_up_target(unsigned index)
 
 void Lab::set_up_targets()
 {
+	if (targets_.empty())
+		set_up_lio(*initiator_);
 	for (unsigned i = 0; i < targets_.size(); i++)
 		set_up_target(i);
 }

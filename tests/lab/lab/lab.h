@@ -24,7 +24,9 @@ inline constexpr Path kPaths[] = {Path::A, Path::B};
 std::string target_address(Path path, Family family = Family::v4);
 std::string portal(Path path, Family family = Family::v4, unsigned port = 3260);
 
-enum class Targets { one, two };
+// So many machines. With none the initiator serves itself, on one CPU whose clock counts instructions: what it
+// measures is the same however busy the host is.
+enum class Targets : unsigned { none, one, two };
 
 struct LabConfig {
 	std::filesystem::path directory; // for sockets and logs

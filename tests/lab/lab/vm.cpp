@@ -26,7 +26,7 @@ static std::vector<std::string> qemu_arguments(const VmConfig &config, const Ima
 	std::vector<std::string> words{
 		"qemu-system-x86_64", "-name", config.name, "-nodefaults", "-no-user-config",
 		"-display", "none", "-M", "q35", "-cpu", kCpu,
-		"-accel", "tcg,thread=multi,tb-size=512",
+		"-accel", fmt::format("tcg,thread={},tb-size=512", config.clock_counts ? "single" : "multi"),
 		"-smp", std::to_string(config.cpus), "-m", std::to_string(config.memory_mib),
 		"-kernel", image.kernel(), "-initrd", initramfs, "-append", kCommandLine,
 		// A machine that is booted again goes on in the same log.
@@ -51,6 +51,8 @@ static std::vector<std::string> qemu_arguments(const VmConfig &config, const Ima
 			      fmt::format("file={},if=none,id=shared,format=raw,cache=writeback,file.locking=off",
 					  config.shared_disk.string()),
 			      "-device", "virtio-blk-pci,drive=shared,share-rw=on"});
+	if (config.clock_counts)
+		words.insert(words.end(), {"-icount", "shift=2"});
 	if (config.count_instructions)
 		words.insert(words.end(), {"-plugin", fmt::format("{},socket={}", LAB_PLUGIN, Vm::kInstructions)});
 	for (unsigned i = 0; i < config.netdevs.size(); i++) {

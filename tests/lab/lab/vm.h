@@ -26,6 +26,7 @@ struct VmConfig {
 	std::vector<std::string> netdevs; // QEMU's -netdev, without the id; relative to the directory
 	std::filesystem::path shared_disk{}; // /dev/vdb, which another machine may have too
 	bool count_instructions = false;     // of its modules, see lab/instructions.h; with one CPU
+	bool clock_counts = false;	     // its clock is the number of instructions: 4 ns each
 };
 
 class Vm {

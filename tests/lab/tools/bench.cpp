@@ -64,28 +64,20 @@ static std::string insert(Lab &lab, Transport transport)
 	return lab.initiator().output("modinfo -n ib_iser");
 }
 
-// The machine's own speed drifts: in a round all stand close to each other, and in the next the other way
-// round.
-static json measure_io(Lab &lab, const Progress &progress)
+json measure_io(Lab &lab, const Progress &progress)
 {
-	Vm &initiator = lab.initiator();
-	json fio;
-	std::vector<Transport> order{Transport::ours, Transport::stock};
-	const auto nvme = attach(lab, Transport::nvme), tcp = attach(lab, Transport::tcp);
+	json result;
 
-	for (unsigned round = 0; round < 4; round++) {
-		for (Transport transport : order) {
+	set_up_transports(lab);
+	for (unsigned round = 0; round < 3; round++) {
+		for (Transport transport : kTransports) {
 			progress(fmt::format("fio, round {}: {}", round + 1, to_string(transport)));
-			insert(lab, transport);
-			add_round(fio, initiator, transport, attach(lab, transport)->disk());
+			if (transport == Transport::ours || transport == Transport::stock)
+				insert(lab, transport);
+			add_round(result, lab.initiator(), transport, attach(lab, transport)->disk());
 		}
-		if (round % 2) {
-			add_round(fio, initiator, Transport::nvme, nvme->disk());
-			add_round(fio, initiator, Transport::tcp, tcp->disk());
-		}
-		std::ranges::reverse(order);
 	}
-	return fio;
+	return result;
 }
 
 // The average stands in the last line of figures: of bandwidths it is the fourth word, of latencies the
@@ -261,7 +253,6 @@ json measure_times(Lab &lab, const Progress &progress)
 
 	set_up_transports(lab);
 	set_up_crowd(lab.target(), kCrowd);
-	result["fio"] = measure_io(lab, progress);
 	for (Transport transport : kTransports) {
 		const bool iser = transport == Transport::ours || transport == Transport::stock;
 

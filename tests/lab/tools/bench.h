@@ -10,6 +10,8 @@
 
 namespace lab {
 
+// IOPS and latencies of each transport, in rounds: of a machine that serves itself.
+nlohmann::json measure_io(Lab &lab, const Progress &progress);
 // What depends on time and memory, on two CPUs: both modules in the same machines, one after the other and
 // back, and the other transports beside them; sessions; several sessions to one disk; elevators.
 nlohmann::json measure_times(Lab &lab, const Progress &progress);

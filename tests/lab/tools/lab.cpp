@@ -147,6 +147,13 @@ int run_bench(const Options &options)
 		lab.set_up_targets();
 		result["times"] = measure_times(lab, say);
 	}
+	{
+		Lab lab({.directory = LAB_RUN_DIR "/bench-io", .suite = options.suite, .progress = say,
+			 .targets = Targets::none});
+
+		lab.set_up_targets();
+		result["times"]["fio"] = measure_io(lab, say);
+	}
 	const std::string tables = cost_tables(result["counts"]) + time_tables(result["times"]);
 
 	std::filesystem::create_directories(reports);
