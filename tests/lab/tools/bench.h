@@ -10,13 +10,13 @@
 
 namespace lab {
 
-// IOPS and latencies of each transport, in rounds: of a machine that serves itself.
+// IOPS and latencies of each transport, in rounds, and elevators: of a machine that serves itself.
 nlohmann::json measure_io(Lab &lab, const Progress &progress);
-// What depends on time and memory, on two CPUs: both modules in the same machines, one after the other and
-// back, and the other transports beside them; sessions; several sessions to one disk; elevators.
+// What depends on time and memory, on two CPUs: logins and logouts, crowds of sessions, several sessions to one
+// disk, and what the machines can do without storage.
 nlohmann::json measure_times(Lab &lab, const Progress &progress);
-// As Markdown. An emulated CPU's figures say little, so that IOPS and latencies are ratios to stock's of the
-// same round.
+// As Markdown. An emulated CPU's figures say little by themselves, so that IOPS and latencies are ratios to
+// stock's of the same round.
 std::string time_tables(const nlohmann::json &times);
 BarPanel iops_panel(const nlohmann::json &times);
 
