@@ -144,7 +144,7 @@ static struct iscsi_cls_conn *iser_create_conn(struct iscsi_cls_session *cls_ses
 	struct iser_binding *binding;
 	struct iser_stats *stats;
 
-	stats = kzalloc(sizeof(*stats), GFP_KERNEL);
+	stats = kzalloc_obj(*stats, GFP_KERNEL);
 	if (!stats)
 		return NULL;
 	cls_conn = iscsi_conn_setup(cls_session, sizeof(*binding), cid);

@@ -7,6 +7,8 @@
 #ifndef _ISER_COMPAT_H
 #define _ISER_COMPAT_H
 
+#include <linux/slab.h>
+
 #include <scsi/libiscsi.h>
 
 #ifndef ISER_HAVE_CONST_HOST_TEMPLATE
@@ -20,6 +22,10 @@ iser_compat_host_alloc(const struct scsi_host_template *sht, int dd_data_size,
 }
 
 #define iscsi_host_alloc iser_compat_host_alloc
+#endif
+
+#ifndef ISER_HAVE_KZALLOC_OBJ
+#define kzalloc_obj(obj, gfp)	kzalloc(sizeof(obj), gfp)
 #endif
 
 #endif /* _ISER_COMPAT_H */

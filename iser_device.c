@@ -295,7 +295,7 @@ static int iser_device_add(struct ib_device *ibdev)
 {
 	struct iser_device *device;
 
-	device = kzalloc(sizeof(*device), GFP_KERNEL);
+	device = kzalloc_obj(*device, GFP_KERNEL);
 	if (!device)
 		return -ENOMEM;
 	device->ibdev = ibdev;

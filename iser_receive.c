@@ -389,7 +389,7 @@ static struct iser_rx_chunk *iser_rx_chunk_alloc(struct iser_conn *conn)
 {
 	struct iser_rx_chunk *chunk;
 
-	chunk = kzalloc(sizeof(*chunk), GFP_NOIO);
+	chunk = kzalloc_obj(*chunk, GFP_NOIO);
 	if (!chunk)
 		return NULL;
 	chunk->size = PAGE_ALIGN(conn->device->recv_size);

@@ -80,7 +80,7 @@ int iser_vector_take(struct iser_conn *conn)
 	struct iser_vector *fresh, *vector;
 	u32 number;
 
-	fresh = kzalloc(sizeof(*fresh), GFP_NOIO);
+	fresh = kzalloc_obj(*fresh, GFP_NOIO);
 	if (!fresh)
 		return -ENOMEM;
 	fresh->ibdev = conn->ibdev;

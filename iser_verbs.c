@@ -670,7 +670,7 @@ struct iser_conn *iser_conn_create(const struct sockaddr *portal)
 	struct rdma_cm_id *cm_id;
 	struct iser_conn *conn;
 
-	conn = kzalloc(sizeof(*conn), GFP_NOIO);
+	conn = kzalloc_obj(*conn, GFP_NOIO);
 	if (!conn)
 		return ERR_PTR(-ENOMEM);
 	conn->id = atomic_inc_return(&iser_conn_ids);
