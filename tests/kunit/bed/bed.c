@@ -153,7 +153,7 @@ struct session *bed_session(struct bed *bed, const struct iscsid_params *params)
 	struct session *s;
 
 	/* KUnit would free it before bed_close_sessions() */
-	s = kzalloc(sizeof(*s), GFP_KERNEL);
+	s = kzalloc_obj(*s, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(bed->test, s);
 	s->bed = bed;
 	s->cmds_max = 128;

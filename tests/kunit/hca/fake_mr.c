@@ -18,7 +18,7 @@ struct ib_mr *fake_mr_create(struct ib_pd *pd, u32 max)
 	unsigned long flags;
 	struct fake_mr *mr;
 
-	mr = kzalloc(sizeof(*mr), GFP_KERNEL);
+	mr = kzalloc_obj(*mr, GFP_KERNEL);
 	if (!mr)
 		return ERR_PTR(-ENOMEM);
 	mr->max = max;

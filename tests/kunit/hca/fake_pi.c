@@ -63,7 +63,7 @@ void fake_pi_free(struct fake_pi *pi)
 
 static struct fake_pi *fake_pi_create(u32 max_meta)
 {
-	struct fake_pi *pi = kzalloc(sizeof(*pi), GFP_KERNEL);
+	struct fake_pi *pi = kzalloc_obj(*pi, GFP_KERNEL);
 
 	if (!pi)
 		return NULL;

@@ -31,7 +31,7 @@ static int fake_post_one_recv(struct fake_qp *qp, const struct ib_recv_wr *from)
 		fake_qp_push(qp, from->wr_id, IB_WC_WR_FLUSH_ERR, IB_WC_RECV, 1);
 		return 0;
 	}
-	recv = kzalloc(sizeof(*recv), GFP_ATOMIC);
+	recv = kzalloc_obj(*recv, GFP_ATOMIC);
 	if (!recv)
 		return -ENOMEM;
 	recv->wr_id = from->wr_id;

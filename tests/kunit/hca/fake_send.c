@@ -323,7 +323,7 @@ static struct fake_wr *fake_wr_create(struct fake_qp *qp,
 {
 	struct fake_wr *wr;
 
-	wr = kzalloc(sizeof(*wr), GFP_ATOMIC);
+	wr = kzalloc_obj(*wr, GFP_ATOMIC);
 	if (!wr)
 		return NULL;
 	wr->wr_id = from->wr_id;

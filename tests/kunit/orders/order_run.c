@@ -154,7 +154,7 @@ static void order_run_unreachable(const struct order *o, struct fake_qp *qp)
 
 /* False if there is nothing that it could happen to. */
 static bool order_run_hca_event(struct order_run *b, const struct order *o,
-			    enum order_event event)
+				enum order_event event)
 {
 	struct list_head *qps = &b->bed->hca->qps;
 	struct fake_qp *qp;
@@ -208,7 +208,7 @@ void order_run_expect_silence(struct order_run *b)
 
 /* Returns false if the event came too late for what it is about. */
 bool order_run_event(struct order_run *b, const struct order *o,
-		 enum order_event event)
+		     enum order_event event)
 {
 	switch (event) {
 	case EV_EP_DISCONNECT:

@@ -32,7 +32,7 @@ struct order_run {
 void order_run_init(struct order_run *b, struct kunit *test, bool roce);
 void order_run_set_up(struct order_run *b, const struct order *o);
 bool order_run_event(struct order_run *b, const struct order *o,
-		 enum order_event event);
+		     enum order_event event);
 bool order_run_wait_removal(struct order_run *b);
 void order_run_give_up(struct order_run *b);
 void order_run_expect_silence(struct order_run *b);

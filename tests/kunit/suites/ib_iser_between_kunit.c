@@ -121,7 +121,7 @@ static void between_set_up(struct between *t)
 		between_hold_response(t);
 	t->passed = 0;
 	t->mapped = b->bed->hca->dma->live;
-	/* At the latest, or the teardown would wait for ever: a held interrupt is the drain's, too. */
+	/* At the latest: held interrupts are the drain's, too, and it would wait for ever. */
 	schedule_delayed_work(&t->then_work, msecs_to_jiffies(200));
 	b->bed->hca->in_teardown_priv = t;
 	b->bed->hca->in_teardown = between_hook;

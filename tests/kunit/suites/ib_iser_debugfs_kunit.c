@@ -135,6 +135,7 @@ static void failure_is_kept_over_reconnect(struct kunit *test)
 	struct test_cmd *cmd;
 	unsigned int ms = 0;
 	char *login;
+	int found;
 
 	bed->target->hold = true;
 	cmd = cmd_submit(s, &(struct cmd_spec) { .len = 4096 });
@@ -149,7 +150,8 @@ static void failure_is_kept_over_reconnect(struct kunit *test)
 	page_expect(p, "failures: 1\n");
 	login = strstr(p->text, ", login after ");
 	KUNIT_ASSERT_NOT_NULL(test, login);
-	KUNIT_EXPECT_EQ(test, sscanf(login, ", login after %u.", &ms), 1);
+	found = sscanf(login, ", login after %u.", &ms);
+	KUNIT_EXPECT_EQ(test, found, 1);
 	KUNIT_EXPECT_GE(test, ms, 40);
 	KUNIT_EXPECT_LT(test, ms, 10000);
 	page_expect(p, ", 1 commands went back\n");

@@ -93,7 +93,7 @@ static const struct hostile_case hostile_cases[] = {
 	  .tag = TAG_OF_NOBODY },
 	{ "TMF Response beyond the last task", 76, 0x10,
 	  ISCSI_OP_SCSI_TMFUNC_RSP, .tag = TAG_BEYOND },
-	/* invalidations, PROTOCOL.md 1.8 */
+	/* invalidations */
 	{ "SCSI Response invalidates another command's key", 76, 0x10,
 	  ISCSI_OP_SCSI_CMD_RSP, .tag = TAG_OF_COMMAND, .inv = INV_OTHER,
 	  .says = "an rkey that is not its command's" },

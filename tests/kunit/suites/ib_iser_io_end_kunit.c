@@ -19,7 +19,7 @@ static struct session *io_end_session(struct kunit *test, bool no_inline)
 }
 
 static struct test_cmd *io_end_send(struct session *s, bool write,
-				   struct fake_pdu **pdu)
+				    struct fake_pdu **pdu)
 {
 	struct cmd_spec spec = { .len = 16384, .write = write };
 	struct test_cmd *cmd = cmd_submit(s, &spec);
@@ -33,7 +33,7 @@ static struct test_cmd *io_end_send(struct session *s, bool write,
 }
 
 static void io_end_respond(struct session *s, const struct fake_pdu *pdu,
-			  bool invalidate)
+			   bool invalidate)
 {
 	struct kunit *test = s->bed->test;
 

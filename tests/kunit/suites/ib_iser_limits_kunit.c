@@ -45,7 +45,7 @@ static const struct limits_queue_case {
 	const char		*desc;
 	struct fake_hca_config	cfg;
 	u16			cmds_max;
-	int			can_queue;	/* (queue - unsignalled - 16) / 3; / 6 with T10-PI */
+	int			can_queue;	/* (queue - unsignalled - 16) / 3; PI: / 6 */
 } limits_queue_cases[] = {
 	{ "the default", {}, 128, 128 - ISCSI_MGMT_CMDS_MAX },
 	{ "more than the queue holds", {}, 512, (1022 - 64 - 16) / 3 },

@@ -10,7 +10,7 @@
 #include "bed.h"
 #include "fake_parts.h"
 /* The core's own table, which only its own code changes. */
-#include "../../../../../core/core_priv.h"
+#include "core_priv.h"
 
 static const struct loss_case {
 	const char		*desc;
@@ -269,9 +269,8 @@ static void removal_set_up(struct bed *bed, enum removal_state state)
 	if (state == REMOVAL_FAILED)
 		fake_cm_disconnect(s->qp);
 	bed->hca->hold_close = state == REMOVAL_SILENT;
-	if (state == REMOVAL_DISCONNECTED || state == REMOVAL_SILENT) {
+	if (state == REMOVAL_DISCONNECTED || state == REMOVAL_SILENT)
 		session_disconnect(s);
-	}
 	bed_settle();
 }
 

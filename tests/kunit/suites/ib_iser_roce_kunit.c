@@ -50,8 +50,8 @@ static void roce_expect_good_io(struct session *s)
 /*
  * REQ | REP | RTU | login, I/O, logout | DREQ | DREP
  *
- * PROTOCOL.md 1.4: the service ID is RDMA_PS_TCP with port 3260, and rdma_cm's
- * part of the private data comes before ours.
+ * The service ID is RDMA_PS_TCP with port 3260, and rdma_cm's part of the private
+ * data comes before ours.
  */
 static void session_lives_and_says_goodbye(struct kunit *test)
 {

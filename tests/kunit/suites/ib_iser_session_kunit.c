@@ -83,7 +83,7 @@ static void unfit_device_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, iscsid_ep_poll(bed->iscsid, s->ep), -EOPNOTSUPP);
 }
 
-/* REQ, PROTOCOL.md 1.4: no zero-based addresses, remote invalidation welcome */
+/* REQ: no zero-based addresses, remote invalidation welcome */
 static void request_carries_private_data(struct kunit *test)
 {
 	static const u8 wanted[4] = { 0x80 };
@@ -132,7 +132,7 @@ static void session_come_back(struct session *s)
  * A and B lose their connections, and come back the other way round, each to the
  * other's place at a completion vector; C is in the place of one that is away.
  * With one CPU there is one vector: what can be seen here is that all work, and
- * that nothing is used when it is freed. Which vector it is, the lab looks at.
+ * that nothing is used when it is freed, not which vector it is.
  */
 static void sessions_change_places_at_vectors(struct kunit *test)
 {

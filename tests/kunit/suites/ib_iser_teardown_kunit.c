@@ -10,8 +10,8 @@
 #include "order_run.h"
 
 static struct order_run *teardown_run(struct kunit *test,
-					  enum order_state state,
-					  enum order_event event)
+				      enum order_state state,
+				      enum order_event event)
 {
 	struct order_run *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
 
