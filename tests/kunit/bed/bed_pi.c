@@ -331,7 +331,7 @@ void pi_expect_good(struct pi_cmd *cmd)
 	KUNIT_EXPECT_TRUE(test, pi_wait(cmd));
 	if (!pi_is_done(cmd))
 		return;
-	KUNIT_EXPECT_EQ(test, cmd->status, BLK_STS_OK);
+	KUNIT_EXPECT_EQ(test, blk_status_to_errno(cmd->status), 0);
 	KUNIT_EXPECT_EQ(test, cmd->result, 0);
 	pi_buf_check(test, &cmd->data, "data");
 	pi_buf_check(test, &cmd->prot, "protection");
@@ -343,7 +343,7 @@ void pi_expect_sense(struct pi_cmd *cmd, u8 ascq, u64 lba)
 	struct kunit *test = cmd->bed->test;
 
 	KUNIT_EXPECT_TRUE(test, pi_wait(cmd));
-	KUNIT_EXPECT_EQ(test, cmd->status, BLK_STS_PROTECTION);
+	KUNIT_EXPECT_EQ(test, blk_status_to_errno(cmd->status), -EILSEQ);
 	KUNIT_EXPECT_EQ(test, cmd->result, SAM_STAT_CHECK_CONDITION);
 	/* the key is libiscsi's choice */
 	KUNIT_EXPECT_EQ(test, cmd->sense.sense_key, ILLEGAL_REQUEST);

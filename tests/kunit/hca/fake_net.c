@@ -60,8 +60,9 @@ int fake_net_set_ipv4(struct net_device *netdev, unsigned int net, bool alias,
 	struct sockaddr_in *sin = (struct sockaddr_in *)&ifr.ifr_addr;
 	int ret;
 
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s%s", netdev->name,
-		 alias ? ":1" : "");
+	strscpy(ifr.ifr_name, netdev->name);
+	if (alias)
+		strlcat(ifr.ifr_name, ":1", sizeof(ifr.ifr_name));
 	sin->sin_family = AF_INET;
 	if (host)
 		sin->sin_addr = fake_ipv4(net, host);

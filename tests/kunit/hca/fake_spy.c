@@ -22,7 +22,7 @@
 
 #include "fake_parts.h"
 
-static u8 *fake_itt_cdb(struct fake_qp *qp, __be32 itt)
+static u8 *fake_itt_cdb(struct fake_qp *qp, itt_t itt)
 {
 	/* the index is in the low bits, in host order; the age above it */
 	return qp->cdb[(__force u32)itt % FAKE_ITTS];

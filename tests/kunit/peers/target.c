@@ -292,7 +292,7 @@ static void target_control(struct target *t, struct fake_qp *qp,
 	struct iscsi_hdr rsp = {
 		.flags = ISCSI_FLAG_CMD_FINAL,
 		.itt = pdu_hdr(pdu)->itt,
-		.ttt = ISCSI_RESERVED_TAG,
+		.ttt = cpu_to_be32(ISCSI_RESERVED_TAG),
 	};
 
 	switch (pdu_opcode(pdu)) {

@@ -16,7 +16,7 @@ static int control_send(struct session *s, u8 opcode, itt_t itt)
 		.opcode = opcode | ISCSI_OP_IMMEDIATE,
 		.flags = ISCSI_FLAG_CMD_FINAL,
 		.itt = itt,
-		.ttt = ISCSI_RESERVED_TAG,
+		.ttt = cpu_to_be32(ISCSI_RESERVED_TAG),
 	};
 
 	return iscsid_send_pdu(s->bed->iscsid, s->sid, &hdr, NULL, 0);
@@ -39,7 +39,7 @@ static int control_deliver(struct session *s, u8 opcode, itt_t itt, u8 ahs,
 	bhs->hlength = ahs;
 	hton24(bhs->dlength, len);
 	bhs->itt = itt;
-	bhs->ttt = ISCSI_RESERVED_TAG;
+	bhs->ttt = cpu_to_be32(ISCSI_RESERVED_TAG);
 	for (i = 0; i < len; i++)
 		msg[ISER_HDR_LEN + ahs * 4 + i] = target_byte(len, i);
 	return fake_qp_deliver(s->qp, msg, total, 0);
@@ -336,7 +336,7 @@ static void control_reject(struct session *s, const struct iscsi_hdr *rejected)
 		.opcode = ISCSI_OP_REJECT,
 		.flags = ISCSI_FLAG_CMD_FINAL,
 		.reason = ISCSI_REASON_IMM_CMD_REJECT,
-		.ffffffff = ISCSI_RESERVED_TAG,
+		.ffffffff = cpu_to_be32(ISCSI_RESERVED_TAG),
 	};
 
 	KUNIT_EXPECT_EQ(s->bed->test, 0,

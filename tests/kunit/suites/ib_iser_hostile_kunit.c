@@ -164,7 +164,7 @@ static u8 *hostile_message(struct kunit *test, const struct hostile_case *c,
 	bhs->hlength = c->hlength;
 	hton24(bhs->dlength, c->dlength);
 	bhs->itt = hostile_tag(c->tag, cmd);
-	bhs->ttt = ISCSI_RESERVED_TAG;
+	bhs->ttt = cpu_to_be32(ISCSI_RESERVED_TAG);
 	memcpy(msg, full, min_t(u32, c->len, ISER_HDR_LEN));
 	if (c->opcode != ISCSI_OP_REJECT)
 		return msg;
@@ -233,7 +233,7 @@ static void target_speaks_first(struct kunit *test)
 		.opcode = ISCSI_OP_NOOP_IN,
 		.flags = ISCSI_FLAG_CMD_FINAL,
 		.itt = RESERVED_ITT,
-		.ttt = ISCSI_RESERVED_TAG,
+		.ttt = cpu_to_be32(ISCSI_RESERVED_TAG),
 	};
 
 	session_connect(s);

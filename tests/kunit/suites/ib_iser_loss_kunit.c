@@ -189,7 +189,7 @@ static void address_of_another_netdev_is_another(struct kunit *test)
 	struct session *s = loss_session(bed, &cmd);
 
 	KUNIT_ASSERT_NOT_NULL(test, bridge);
-	attr.ndev = bridge;
+	RCU_INIT_POINTER(attr.ndev, bridge);
 	ipv6_addr_set_v4mapped(htonl(0xc6120001 | net << 8),
 			       (struct in6_addr *)gid.raw);
 	KUNIT_EXPECT_EQ(test, 0, ib_cache_gid_add(&bed->hca->ib, 1, &gid, &attr));

@@ -5,6 +5,8 @@
  * not to be checked is not. Afterwards the region serves the next command, which
  * hears nothing of its predecessor.
  */
+#include <linux/blkdev.h>
+
 #include "bed_pi.h"
 
 enum pi_spoil {
@@ -295,7 +297,7 @@ static void sense_of_the_target_is_kept(struct kunit *test)
 					      target_key(pdu), sense,
 					      sizeof(sense)));
 	KUNIT_EXPECT_TRUE(test, pi_wait(cmd));
-	KUNIT_EXPECT_EQ(test, cmd->status, BLK_STS_PROTECTION);
+	KUNIT_EXPECT_EQ(test, blk_status_to_errno(cmd->status), -EILSEQ);
 	KUNIT_EXPECT_EQ(test, cmd->sense.sense_key, ABORTED_COMMAND);
 	KUNIT_EXPECT_EQ(test, cmd->sense.asc, 0x10);
 	KUNIT_EXPECT_EQ(test, cmd->sense.ascq, 1);
@@ -367,7 +369,7 @@ static void error_of_an_aborted_command_is_forgotten(struct kunit *test)
 	pi_wire_tuple(cmd, wire, 2)->guard_tag ^= cpu_to_be16(1);
 	KUNIT_EXPECT_EQ(test, pi_rdma(cmd, s->qp, pdu, wire), 0);
 	KUNIT_EXPECT_TRUE(test, pi_wait(cmd));
-	KUNIT_EXPECT_NE(test, cmd->status, BLK_STS_OK);
+	KUNIT_EXPECT_NE(test, blk_status_to_errno(cmd->status), 0);
 	KUNIT_EXPECT_EQ(test, 1,
 			s->bed->target->n_tmfs[ISCSI_TM_FUNC_ABORT_TASK]);
 	pi_expect_region_usable(s, target_key(pdu));

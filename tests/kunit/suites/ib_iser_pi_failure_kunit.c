@@ -4,6 +4,7 @@
  * a send queue that is too short for all, and the connection or the device going
  * with half of the data moved. The I/O is tried again; nothing is left behind.
  */
+#include <linux/blkdev.h>
 #include <linux/unaligned.h>
 
 #include "bed_pi.h"
@@ -197,7 +198,7 @@ static void device_removal_ends_protected_commands(struct kunit *test)
 	session_stop(s);
 	for (i = 0; i < ARRAY_SIZE(cmd); i++) {
 		KUNIT_EXPECT_TRUE(test, pi_wait(cmd[i]));
-		KUNIT_EXPECT_NE(test, cmd[i]->status, BLK_STS_OK);
+		KUNIT_EXPECT_NE(test, blk_status_to_errno(cmd[i]->status), 0);
 	}
 }
 

@@ -183,7 +183,7 @@ static void wire_expect_command(struct kunit *test, struct fake_qp *qp,
 
 /* One Data-Out PDU, RFC 7143 section 11.7; it carries no STag. */
 static void wire_expect_dataout(struct kunit *test, struct bed *bed,
-				struct fake_qp *qp, __be32 itt, u32 offset,
+				struct fake_qp *qp, itt_t itt, u32 offset,
 				unsigned int n, const struct wire_case *c)
 {
 	bool last = n + 1 == ARRAY_SIZE(c->dataout) || !c->dataout[n + 1];
