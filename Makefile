@@ -16,7 +16,7 @@ ALL_SUITES := bookworm trixie trixie-backports
 SUITES ?= trixie
 BRIEFLY := LogIn.ShowsBothLuns:Tgt.*:Unloading.*
 .PHONY: all install uninstall deb clean lab demo check static lab-check lab-slow kunit coverage sanitize
-.PHONY: bench bench-check bench-native failover storm $(ALL_SUITES:%=lab-check-%)
+.PHONY: intree intree-check bench bench-check bench-native failover storm $(ALL_SUITES:%=lab-check-%)
 
 # The module for the running kernel, or for the one in KDIR.
 all:
@@ -44,6 +44,17 @@ deb:
 
 clean:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
+
+# A patch series for `git am` in a kernel's tree: KERNEL= its source, OUT= where to.
+OUT ?= intree
+intree:
+	@tools/intree $(KERNEL) $(OUT)
+
+# The same on the newest kernel, compiled after each patch, and in the end for each architecture.
+intree-check:
+	@tests/prerequisites intree
+	@mkdir -p $(REPORTS)
+	tests/intree-check 2>&1 | tee $(REPORTS)/intree.log
 
 # The laboratory: two virtual machines, soft RoCE, LIO (tests/lab/NOTES.md).
 lab:
