@@ -81,4 +81,13 @@ fs::path provide_kernel_scripts(const Progress &progress)
 	return wanted;
 }
 
+fs::path kernel_headers(const Image &image)
+{
+	for (const auto &entry : fs::directory_iterator(image.root() / "usr/src")) {
+		if (entry.path().string().ends_with("-common"))
+			return entry.path();
+	}
+	return "/";
+}
+
 } // namespace lab

@@ -11,4 +11,7 @@ namespace lab {
 // From Debian's linux-source package of trixie, fetched once.
 std::filesystem::path provide_kernel_scripts(const Progress &progress);
 
+// Where an image has its kernel's headers, of which checkpatch knows the kernel's own CamelCase.
+std::filesystem::path kernel_headers(const Image &image);
+
 } // namespace lab

@@ -83,16 +83,6 @@ static std::vector<std::string> with_files(std::vector<std::string> words, const
 	return words;
 }
 
-// The script knows the kernel's own CamelCase from its headers.
-static fs::path kernel_headers(const Image &image)
-{
-	for (const auto &entry : fs::directory_iterator(image.root() / "usr/src")) {
-		if (entry.path().string().ends_with("-common"))
-			return entry.path();
-	}
-	return "/";
-}
-
 TEST(Static, CheckpatchHasNothingToSay)
 {
 	const fs::path scripts = provide_kernel_scripts(say) / "scripts";
@@ -294,6 +284,8 @@ TEST(Static, EachParameterIsDescribed)
 {
 	const std::string page = read_file(checkout() / "docs/ib_iser.4");
 	const std::string table = read_file(checkout() / "docs/parameters.md");
+	const std::string kernel_page = read_file(checkout() / "docs/kernel/iser.rst");
+	const std::string abi = read_file(checkout() / "docs/kernel/sysfs-module-ib_iser");
 	const std::regex parameter("\nmodule_param_(?:cb|named)\\((\\w+),");
 	unsigned count = 0;
 
@@ -303,10 +295,34 @@ TEST(Static, EachParameterIsDescribed)
 		for (std::sregex_iterator name(code.begin(), code.end(), parameter), end; name != end; ++name) {
 			EXPECT_NE(page.find("\n.BR " + (*name)[1].str() + " "), page.npos) << (*name)[1].str();
 			EXPECT_NE(table.find("\n| `" + (*name)[1].str() + "` |"), table.npos) << (*name)[1].str();
+			EXPECT_NE(kernel_page.find("\n``" + (*name)[1].str() + "`` ("), kernel_page.npos) << (*name)[1].str();
+			EXPECT_NE(abi.find("/parameters/" + (*name)[1].str() + "\n"), abi.npos) << (*name)[1].str();
 			count++;
 		}
 	}
 	EXPECT_GT(count, 0u);
+}
+
+// In the page for the kernel's documentation; the statistics in ours, too.
+TEST(Static, EachStatisticAndTraceEventIsDescribed)
+{
+	const std::string page = read_file(checkout() / "docs/troubleshooting.md");
+	const std::string kernel_page = read_file(checkout() / "docs/kernel/iser.rst");
+	const std::string attributes = read_file(checkout() / "iser_attr.c");
+	const std::string events = read_file(checkout() / "iser_trace.h");
+	const std::regex statistic("\n\t\t\\{ \"(\\w+)\","), event("\n(?:TRACE_EVENT|DEFINE_ISER_CONN_EVENT)\\((\\w+)");
+	const std::sregex_iterator end;
+	unsigned count = 0;
+
+	for (std::sregex_iterator name(attributes.begin(), attributes.end(), statistic); name != end; ++name, count++) {
+		EXPECT_NE(page.find("`" + (*name)[1].str() + "`"), page.npos) << (*name)[1].str();
+		EXPECT_NE(kernel_page.find("\n``" + (*name)[1].str() + "``"), kernel_page.npos) << (*name)[1].str();
+	}
+	EXPECT_GT(count, 5u);
+	count = 0;
+	for (std::sregex_iterator name(events.begin(), events.end(), event); name != end; ++name, count++)
+		EXPECT_NE(kernel_page.find("\n``" + (*name)[1].str() + "``"), kernel_page.npos) << (*name)[1].str();
+	EXPECT_GT(count, 10u);
 }
 
 } // namespace lab
