@@ -48,7 +48,7 @@ clean:
 # A patch series for `git am` in a kernel's tree: KERNEL= its source, OUT= where to.
 OUT ?= intree
 intree:
-	@tools/intree $(KERNEL) $(OUT)
+	@tools/intree $(or $(KERNEL),$(error KERNEL= the source of a kernel)) $(OUT)
 
 # The same on the newest kernel, compiled after each patch, and in the end for each architecture.
 intree-check:

@@ -139,11 +139,14 @@ TEST_F(InTree, EachFileHasItsMaintainer)
 	}
 }
 
-TEST_F(InTree, ThePageIsProperRest)
+TEST_F(InTree, ThePageIsThereAndProperRest)
 {
-	const CommandResult page = run_process({"rst2pseudoxml", "--halt=2", checkout() / "docs/kernel/iser.rst"});
+	apply();
+	const fs::path documents = directory / "tree/Documentation/infiniband";
+	const CommandResult page = run_process({"rst2pseudoxml", "--halt=2", documents / "iser.rst"});
 
 	EXPECT_TRUE(page.ok()) << page.story();
+	EXPECT_NE(read_file(documents / "index.rst").find("\n   iser\n"), std::string::npos);
 }
 
 } // namespace lab
