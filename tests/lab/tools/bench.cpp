@@ -33,7 +33,7 @@ static constexpr Load kLoads[] = {
 	{"128 KiB read, depth 8", "--rw=randread --bs=128k --iodepth=8"},
 };
 static constexpr Seconds kRun{1.5};
-static constexpr unsigned kRounds = 3;
+static constexpr unsigned kRounds = 2;
 static constexpr unsigned kSessions[] = {1, 8, kCrowd}; // whose memory is looked at
 
 static void add_round(json &fio, Vm &vm, Transport transport, const std::string &disk)
