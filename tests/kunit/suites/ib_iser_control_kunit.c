@@ -83,21 +83,42 @@ static struct fake_pdu *control_text(struct session *s)
 	return bed_next_pdu(bed, s->qp, ISCSI_OP_TEXT);
 }
 
-/* ping, answered | text | response | SEND of the answer done | of the text */
-static void response_waits_for_its_request(struct kunit *test)
+/* The target asks whether the initiator is there. */
+static void control_ping(struct session *s)
 {
-	struct session *s = control_session(test);
-	struct bed *bed = s->bed;
 	struct iscsi_nopin ping = {
 		.opcode = ISCSI_OP_NOOP_IN,
 		.flags = ISCSI_FLAG_CMD_FINAL,
 		.itt = RESERVED_ITT,
 		.ttt = cpu_to_be32(7),
 	};
+
+	target_send(s->bed->target, s->qp, &ping, NULL, 0, 0);
+}
+
+/* The target answers all that it has, and no command has suffered. */
+static void control_catch_up(struct session *s, struct test_cmd **cmd, unsigned int n)
+{
+	struct fake_pdu *pdu;
+
+	while ((pdu = fake_qp_take_pdu(s->qp))) {
+		target_serve(s->bed->target, s->qp, pdu);
+		kfree(pdu);
+	}
+	while (n--)
+		cmd_expect_good(cmd[n]);
+	bed_expect_conn_errors(s->bed, 0);
+}
+
+/* ping, answered | text | response | SEND of the answer done | of the text */
+static void response_waits_for_its_request(struct kunit *test)
+{
+	struct session *s = control_session(test);
+	struct bed *bed = s->bed;
 	struct fake_pdu *pdu;
 
 	bed->hca->hold_completions = true;
-	target_send(bed->target, s->qp, &ping, NULL, 0, 0);
+	control_ping(s);
 	pdu = control_text(s);
 	target_serve(bed->target, s->qp, pdu);
 	control_expect_pdus(s, 0, 0);
@@ -255,14 +276,7 @@ static void pings_find_room_where_commands_do_not(struct kunit *test)
 	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
 		.max_qp_wr = 128, .no_inline = true });
 	struct session *s = bed_logged_in(bed, NULL);
-	struct iscsi_nopin ping = {
-		.opcode = ISCSI_OP_NOOP_IN,
-		.flags = ISCSI_FLAG_CMD_FINAL,
-		.itt = RESERVED_ITT,
-		.ttt = cpu_to_be32(7),
-	};
 	struct test_cmd *cmd[32];	/* as many as SCSI may have out */
-	struct fake_pdu *pdu;
 	unsigned int i;
 
 	/* more than a disk's queue holds by default */
@@ -275,19 +289,13 @@ static void pings_find_room_where_commands_do_not(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, ARRAY_SIZE(cmd));
 	/* 127 entries, less 32 for LOCAL_INVs and 64 */
 	for (i = 0; i < 40; i++)
-		target_send(bed->target, s->qp, &ping, NULL, 0, 0);
+		control_ping(s);
 	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, ARRAY_SIZE(cmd) + 31);
 	bed->hca->hold_completions = false;
 	fake_qp_complete_all(s->qp);
-	target_send(bed->target, s->qp, &ping, NULL, 0, 0);
+	control_ping(s);
 	KUNIT_EXPECT_EQ(test, s->qp->inbox_len, ARRAY_SIZE(cmd) + 32);
-	while ((pdu = fake_qp_take_pdu(s->qp))) {
-		target_serve(bed->target, s->qp, pdu);
-		kfree(pdu);
-	}
-	for (i = 0; i < ARRAY_SIZE(cmd); i++)
-		cmd_expect_good(cmd[i]);
-	bed_expect_conn_errors(s->bed, 0);
+	control_catch_up(s, cmd, ARRAY_SIZE(cmd));
 }
 
 /* With no room at all a ping is not answered. libiscsi says so; nothing else happens. */
@@ -297,14 +305,7 @@ static void pings_do_without_room(struct kunit *test)
 		.max_qp_wr = 128, .no_inline = true });
 	struct session *s = bed_logged_in(bed, &(struct iscsid_params) {
 		.no_initial_r2t = true, .first_burst = 12 * SZ_8K });
-	struct iscsi_nopin ping = {
-		.opcode = ISCSI_OP_NOOP_IN,
-		.flags = ISCSI_FLAG_CMD_FINAL,
-		.itt = RESERVED_ITT,
-		.ttt = cpu_to_be32(7),
-	};
 	struct test_cmd *cmd[6];	/* 12 entries of the send queue each */
-	struct fake_pdu *pdu;
 	unsigned int i;
 
 	scsi_change_queue_depth(s->sdev, 32);
@@ -316,18 +317,12 @@ static void pings_do_without_room(struct kunit *test)
 	bed_settle();
 	KUNIT_EXPECT_EQ(test, s->qp->sq_used, 6 * 12);
 	for (i = 0; i < 30; i++)
-		target_send(bed->target, s->qp, &ping, NULL, 0, 0);
+		control_ping(s);
 	/* less a registration, which is accounted for, of each command */
 	KUNIT_EXPECT_EQ(test, s->qp->sq_used, 127 - 32 - 6);
 	bed->hca->hold_completions = false;
 	fake_qp_complete_all(s->qp);
-	while ((pdu = fake_qp_take_pdu(s->qp))) {
-		target_serve(bed->target, s->qp, pdu);
-		kfree(pdu);
-	}
-	for (i = 0; i < ARRAY_SIZE(cmd); i++)
-		cmd_expect_good(cmd[i]);
-	bed_expect_conn_errors(s->bed, 0);
+	control_catch_up(s, cmd, ARRAY_SIZE(cmd));
 }
 
 /* Reject carries the header that it is about, RFC 7143 section 11.17. */
