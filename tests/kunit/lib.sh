@@ -49,14 +49,25 @@ copy_if_changed() {
 	done
 }
 
-install_module() {
-	local iser=$1/drivers/infiniband/ulp/iser room
+# Than what the suites are written for.
+is_older() {
+	! grep -q map_phys "$1/include/linux/dma-map-ops.h"
+}
 
+install_module() {
+	local iser=$1/drivers/infiniband/ulp/iser suites=$here room
+
+	if is_older "$1"; then
+		suites=$1/.suites
+		rm -rf "$suites"
+		cp -r "$here" "$suites"
+		patch -d "$suites" -p1 -s <"$here/linux-6.12.patch"
+	fi
 	copy_if_changed "$iser" "$repo"/*.[ch] "$repo/Kbuild" "$repo/Kconfig"
-	copy_if_changed "$iser/tests/kunit" "$here"/*.[ch] "$here/Kbuild" \
-		"$here/Kconfig"
+	copy_if_changed "$iser/tests/kunit" "$suites"/*.[ch] "$suites/Kbuild" \
+		"$suites/Kconfig"
 	for room in hca peers bed orders suites; do
-		copy_if_changed "$iser/tests/kunit/$room" "$here/$room"/*.[ch]
+		copy_if_changed "$iser/tests/kunit/$room" "$suites/$room"/*.[ch]
 	done
 }
 
