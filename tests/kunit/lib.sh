@@ -49,7 +49,7 @@ copy_if_changed() {
 	done
 }
 
-# Than what the suites are written for.
+# Older than what the suites are written for.
 is_older() {
 	! grep -q map_phys "$1/include/linux/dma-map-ops.h"
 }
