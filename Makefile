@@ -14,9 +14,11 @@ SUITE ?= trixie
 # On those that SUITES names it does all that it can.
 ALL_SUITES := bookworm trixie trixie-backports
 SUITES ?= trixie
+PACKAGE := Package.*:Installing.*:InstalledPackage.*
+BOOT := *Booting.*:RootOnIser.*:Rebooting.*:LoggingInAtBoot.*
 BRIEFLY := LogIn.ShowsBothLuns:Tgt.*:Unloading.*
-.PHONY: all install uninstall deb clean lab demo check static lab-check lab-slow kunit coverage sanitize
-.PHONY: intree intree-check bench bench-check bench-native failover storm $(ALL_SUITES:%=lab-check-%)
+.PHONY: all install uninstall deb clean lab demo check static lab-check lab-slow kunit kunit-trixie coverage sanitize
+.PHONY: package-check boot-check intree intree-check bench bench-check bench-native failover storm $(ALL_SUITES:%=lab-check-%)
 
 # The module for the running kernel, or for the one in KDIR.
 all:
@@ -107,13 +109,31 @@ $(ALL_SUITES:%=lab-check-%): lab-check-%: lab
 lab-slow: lab
 	@mkdir -p $(REPORTS)
 	@rm -rf $(LAB)/run/tests
-	$(LAB)/lab_slow_tests --suite $(SUITE) --module $(MODULE) 2>&1 | \
+	$(LAB)/lab_slow_tests --suite $(SUITE) --module $(MODULE) --gtest_filter='-$(PACKAGE):$(BOOT)' 2>&1 | \
 		tee $(REPORTS)/lab-slow.log
+
+# The package, on each suite's kernel; machines that boot from iSER and log in at boot.
+package-check: lab
+	@tests/prerequisites deb
+	@mkdir -p $(REPORTS)
+	set -e; for suite in $(ALL_SUITES); do $(LAB)/lab_slow_tests --suite $$suite --gtest_filter='$(PACKAGE)'; done 2>&1 | \
+		tee $(REPORTS)/package-check.log
+
+boot-check: lab
+	@tests/prerequisites deb
+	@mkdir -p $(REPORTS)
+	$(LAB)/lab_slow_tests --suite $(SUITE) --gtest_filter='$(BOOT)' 2>&1 | tee $(REPORTS)/boot-check.log
 
 # A fake HCA under the real kernel, in User-mode Linux.
 kunit:
 	@mkdir -p $(REPORTS)
 	tests/kunit/run 2>&1 | tee $(REPORTS)/kunit.log
+
+# What of it an older kernel has: all but a device.
+kunit-trixie:
+	@tests/prerequisites $@
+	@mkdir -p $(REPORTS)
+	KUNIT_SUITE=trixie tests/kunit/run 2>&1 | tee $(REPORTS)/$@.log
 
 # Which lines and branches of the module the suites took, in one run of them.
 coverage:
@@ -130,12 +150,12 @@ sanitize: lab
 # All of it goes on after a failure; the last line counts, or says where to look first. Side by
 # side is what boots no machine, and has no clock but its own.
 check:
-	@tests/prerequisites kunit lab static $(ALL_SUITES)
+	@tests/prerequisites kunit kunit-trixie lab static $(ALL_SUITES)
 	@rm -f $(REPORTS)/*.json $(REPORTS)/*.log
 	@$(MAKE) --no-print-directory lab
-	-@$(MAKE) --no-print-directory static & $(MAKE) --no-print-directory coverage; wait
+	-@$(MAKE) --no-print-directory static & $(MAKE) --no-print-directory -k coverage kunit-trixie; wait
 	-@$(MAKE) --no-print-directory sanitize
 	-@$(MAKE) --no-print-directory -k lab-check
 	-@$(MAKE) --no-print-directory bench-check
-	@$(LAB)/tally $(REPORTS)/static.json $(REPORTS)/kunit.log $(REPORTS)/coverage.log \
+	@$(LAB)/tally $(REPORTS)/static.json $(REPORTS)/kunit.log $(REPORTS)/coverage.log $(REPORTS)/kunit-trixie.log \
 		$(REPORTS)/sanitize.log $(ALL_SUITES:%=$(REPORTS)/lab-%.json) $(REPORTS)/bench-check.log

@@ -13,6 +13,10 @@ mount -t overlay -o "lowerdir=$1,upperdir=$2/changed,workdir=$2/work" overlay "$
 mount -t proc proc "$2/root/proc"
 mount --rbind /dev "$2/root/dev"
 exec chroot "$2/root" sh -c "$3")";
+// The image's root, the directory, the file, its size.
+static constexpr const char *kMakeDisk = R"(set -e
+mount -t overlay -o "lowerdir=$1,upperdir=$2/changed,workdir=$2/work" overlay "$2/root"
+mke2fs -q -t ext4 -d "$2/root" "$3" "$4")";
 
 ChangedRoot::ChangedRoot(const Image &image, fs::path directory)
 	: image_root_(image.root()), directory_(std::move(directory))
@@ -34,6 +38,12 @@ CommandResult ChangedRoot::run(const std::string &command)
 std::string ChangedRoot::output(const std::string &command)
 {
 	return trimmed(run(command).checked().out);
+}
+
+void ChangedRoot::make_disk(const fs::path &file, const std::string &size)
+{
+	fs::remove(file);
+	run_process({"unshare", "--mount", "sh", "-c", kMakeDisk, "sh", image_root_, directory_, file, size}).checked();
 }
 
 fs::path ChangedRoot::changed(const fs::path &path) const

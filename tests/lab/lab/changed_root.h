@@ -20,6 +20,8 @@ public:
 	CommandResult run(const std::string &command);
 	// run(), but failing throws.
 	std::string output(const std::string &command);
+	// All of it as a disk: an ext4 file system.
+	void make_disk(const std::filesystem::path &file, const std::string &size);
 	// A file of the root's, or one to be made, that differs from the image's.
 	std::filesystem::path changed(const std::filesystem::path &path) const;
 

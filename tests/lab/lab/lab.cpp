@@ -90,14 +90,23 @@ Vm Lab::boot(unsigned number)
 {
 	VmConfig config = machine(number, static_cast<Targets>(targets_.size()), directory_);
 	const Image &image = number == kInitiator ? image_ : target_image_;
-	const fs::path initramfs = directory_ / (config.name + ".initramfs");
+	Startup startup{.kernel = image.kernel(), .initramfs = directory_ / (config.name + ".initramfs"),
+			.disk = image.disk()};
 
 	if (number == kInitiator && count_instructions_) {
 		config.count_instructions = true;
 		config.cpus = 1;
 	}
-	image.write_initramfs(initramfs, LAB_AGENT);
-	return Vm::boot(config, image, initramfs, directory_ / config.name, lifetime_);
+	if (number == kInitiator && own_startup_) {
+		startup = *own_startup_;
+	} else {
+		image.write_initramfs(startup.initramfs, LAB_AGENT);
+		if (!served_disk_.empty()) {
+			config.shared_disk = served_disk_;
+			config.keeps_shared_disk = false;
+		}
+	}
+	return Vm::boot(config, startup, directory_ / config.name, lifetime_);
 }
 
 Lab::Lab(const LabConfig &config)
@@ -105,7 +114,8 @@ Lab::Lab(const LabConfig &config)
 	  target_image_(Image::provide(unchecked(config.suite), config.progress)),
 	  directory_(fs::absolute(config.directory)), lifetime_(config.lifetime),
 	  progress_(config.progress), targets_(static_cast<unsigned>(config.targets)),
-	  count_instructions_(config.count_instructions)
+	  count_instructions_(config.count_instructions), own_startup_(config.own_startup),
+	  served_disk_(config.served_disk)
 {
 	fs::remove_all(directory_);
 	fs::create_directories(directory_);
@@ -115,13 +125,16 @@ Lab::Lab(const LabConfig &config)
 	initiator_ = std::make_unique<Vm>(boot(kInitiator));
 	for (unsigned i = 0; i < targets_.size(); i++)
 		targets_[i] = std::make_unique<Vm>(boot(kTarget + i));
-	initiator_->await_boot();
+	if (!own_startup_)
+		initiator_->await_boot();
 	for (auto &target : targets_)
 		target->await_boot();
 	progress_("setting up networks and soft RoCE");
-	set_up_network(*initiator_, kInitiator);
 	for (auto &target : targets_)
 		set_up_network(*target, kTarget);
+	if (own_startup_)
+		return;
+	set_up_network(*initiator_, kInitiator);
 	if (targets_.empty())
 		initiator_->output(fmt::format("for i in 0 1; do ip addr add 10.0.$((i + 1)).{0}/24 dev eth$i && "
 					       "ip addr add fd00:$((i + 1))::{0}/64 dev eth$i nodad; done",

@@ -35,6 +35,10 @@ struct LabConfig {
 	Progress progress = [](const std::string &) {};
 	Targets targets = Targets::one;
 	bool count_instructions = false; // the initiator's; it has one CPU then
+	// The initiator boots by itself, when it is powered on: nothing of it is set up here. What its root may be on,
+	// the kept target serves it, and leaves the file as it is.
+	std::optional<Startup> own_startup{};
+	std::filesystem::path served_disk{};
 };
 
 class Lab {
@@ -92,6 +96,8 @@ private:
 	ModuleKind module_ = ModuleKind::none;
 	std::optional<ModuleBuild> ours_;
 	bool count_instructions_ = false;
+	std::optional<Startup> own_startup_;
+	std::filesystem::path served_disk_;
 };
 
 } // namespace lab

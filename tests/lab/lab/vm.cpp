@@ -2,13 +2,14 @@
 #include "lab/vm.h"
 
 #include "lab/error.h"
+#include "lab/eventually.h"
 
 namespace lab {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-static constexpr std::chrono::seconds kBootTime{180};
+static constexpr std::chrono::seconds kBootTime{180}, kOwnBootTime{480};
 
 // A kernel that patches itself while it boots does so on one CPU (UPSTREAM.md, "Code that is
 // changed while it runs"); guest/init adds the others.
@@ -20,22 +21,19 @@ static const char *const kCommandLine =
 // flags after cmpxchg16b").
 static const char *const kCpu = "max,-cx16";
 
-static std::vector<std::string> qemu_arguments(const VmConfig &config, const Image &image,
-					       const fs::path &initramfs)
+static std::vector<std::string> qemu_arguments(const VmConfig &config, const Startup &startup)
 {
 	std::vector<std::string> words{
 		"qemu-system-x86_64", "-name", config.name, "-nodefaults", "-no-user-config",
 		"-display", "none", "-M", "q35", "-cpu", kCpu,
 		"-accel", fmt::format("tcg,thread={},tb-size=512", config.clock_counts ? "single" : "multi"),
 		"-smp", std::to_string(config.cpus), "-m", std::to_string(config.memory_mib),
-		"-kernel", image.kernel(), "-initrd", initramfs, "-append", kCommandLine,
+		"-kernel", startup.kernel, "-initrd", startup.initramfs, "-append",
+		startup.parameters.empty() ? kCommandLine : fmt::format("{} {}", kCommandLine, startup.parameters),
 		// A machine that is booted again goes on in the same log.
 		"-chardev", "file,id=console,path=console.log,append=on", "-serial", "chardev:console",
 		"-qmp", "unix:qmp.0,server=on,wait=off", "-qmp", "unix:qmp.1,server=on,wait=off",
-		"-drive", fmt::format("file={},if=none,id=disk,format=raw,snapshot=on,cache=unsafe",
-				      image.disk().string()),
-		"-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci",
-		"-device", "virtio-serial-pci"};
+		"-device", "virtio-rng-pci", "-device", "virtio-serial-pci"};
 
 	for (int port = 0; port < wire::kPorts; port++) {
 		words.insert(words.end(),
@@ -43,13 +41,21 @@ static std::vector<std::string> qemu_arguments(const VmConfig &config, const Ima
 			      fmt::format("socket,id=lab{0},path=lab.{0},server=on,wait=off", port),
 			      "-device", fmt::format("virtserialport,chardev=lab{0},name=lab.{0}", port)});
 	}
+	if (!startup.disk.empty())
+		words.insert(words.end(), {"-drive",
+					   fmt::format("file={},if=none,id=disk,format=raw,snapshot=on,cache=unsafe",
+						       startup.disk.string()),
+					   "-device", "virtio-blk-pci,drive=disk"});
+	if (startup.by_itself)
+		words.insert(words.end(), {"-S", "-device", "i6300esb", "-watchdog-action", "reset"});
 	// What one machine has written, the other reads, and a killed machine does not take with it: both
 	// go through the host's page cache.
 	if (!config.shared_disk.empty())
 		words.insert(words.end(),
 			     {"-drive",
-			      fmt::format("file={},if=none,id=shared,format=raw,cache=writeback,file.locking=off",
-					  config.shared_disk.string()),
+			      fmt::format("file={},if=none,id=shared,format=raw,cache=writeback,file.locking=off,"
+					  "snapshot={}",
+					  config.shared_disk.string(), config.keeps_shared_disk ? "off" : "on"),
 			      "-device", "virtio-blk-pci,drive=shared,share-rw=on"});
 	if (config.clock_counts)
 		words.insert(words.end(), {"-icount", "shift=2"});
@@ -70,18 +76,17 @@ Vm::Vm(std::string name, fs::path directory)
 {
 }
 
-Vm Vm::boot(const VmConfig &config, const Image &image, const fs::path &initramfs,
-	    fs::path directory, Process::Lifetime lifetime)
+Vm Vm::boot(const VmConfig &config, const Startup &startup, fs::path directory, Process::Lifetime lifetime)
 {
 	fs::create_directories(directory);
 	Vm vm(config.name, std::move(directory));
 	const fs::path log = vm.directory_ / "qemu.log";
 
-	vm.process_ = Process(qemu_arguments(config, image, fs::absolute(initramfs)), vm.directory_, log,
-			      lifetime);
+	vm.process_ = Process(qemu_arguments(config, startup), vm.directory_, log, lifetime);
 	vm.booting_ = true;
+	vm.by_itself_ = startup.by_itself;
 	try {
-		vm.set_networks(false);
+		vm.set_networks(startup.by_itself);
 	} catch (const Error &error) {
 		fail("{}: QEMU did not start: {}\n{}", vm.name_, error.what(), read_file(log));
 	}
@@ -106,16 +111,34 @@ Vm Vm::attach(const std::string &name, fs::path directory)
 	fail("{}: all {} ports for people are in use", name, wire::kPorts - 1);
 }
 
+void Vm::power_on()
+{
+	qmp().execute("cont");
+}
+
 // A NIC without a driver is like a stopped QEMU to the other machine: see freeze().
 void Vm::await_boot()
 {
 	if (!channel_)
 		channel_ = std::make_unique<Channel>(name_, directory_ / fmt::format("lab.{}", port_),
-						     kBootTime);
+						     by_itself_ ? kOwnBootTime : kBootTime);
 	if (!booting_)
 		return;
 	set_networks(true);
 	booting_ = false;
+}
+
+bool Vm::boots_again(std::uintmax_t console_size, std::chrono::seconds timeout)
+{
+	return eventually(
+		[&] { return read_file(console()).find("Linux version ", console_size) != std::string::npos; }, timeout,
+		std::chrono::seconds(1));
+}
+
+void Vm::await_reboot()
+{
+	channel_.reset();
+	await_boot();
 }
 
 Qmp &Vm::qmp()

@@ -25,20 +25,34 @@ struct VmConfig {
 	unsigned memory_mib;
 	std::vector<std::string> netdevs; // QEMU's -netdev, without the id; relative to the directory
 	std::filesystem::path shared_disk{}; // /dev/vdb, which another machine may have too
+	bool keeps_shared_disk = true;	     // or leaves the file as it was
 	bool count_instructions = false;     // of its modules, see lab/instructions.h; with one CPU
 	bool clock_counts = false;	     // its clock is the number of instructions: 4 ns each
+};
+
+// What a machine boots.
+struct Startup {
+	std::filesystem::path kernel, initramfs;
+	std::filesystem::path disk{}; // /dev/vda, left as it is; none: its root comes from elsewhere
+	std::string parameters{};     // of the kernel, beside the lab's
+	// A machine with an init system of its own: its networks are there from the beginning, it has a watchdog,
+	// and it waits for power_on().
+	bool by_itself = false;
 };
 
 class Vm {
 public:
 	// Starts QEMU in `directory`; await_boot() comes before the first command.
-	static Vm boot(const VmConfig &config, const Image &image,
-		       const std::filesystem::path &initramfs, std::filesystem::path directory,
+	static Vm boot(const VmConfig &config, const Startup &startup, std::filesystem::path directory,
 		       Process::Lifetime lifetime);
 	// A machine that somebody else has booted: takes a monitor and a port that are free.
 	static Vm attach(const std::string &name, std::filesystem::path directory);
 
+	void power_on();
 	void await_boot();
+	// Has a kernel begun to boot since the console had so many bytes? await_reboot() comes next.
+	bool boots_again(std::uintmax_t console_size, std::chrono::seconds timeout);
+	void await_reboot();
 	CommandResult run(const std::string &command,
 			  std::chrono::milliseconds timeout = std::chrono::seconds(60));
 	// run(), but failing throws.
@@ -80,6 +94,7 @@ private:
 	std::unique_ptr<Qmp> qmp_;
 	std::unique_ptr<Channel> channel_;
 	bool booting_ = false; // by us, and its networks with it
+	bool by_itself_ = false;
 };
 
 } // namespace lab

@@ -2,8 +2,8 @@
 // The Debian package: in the guests' file system with kernels that come and go, and after a boot.
 #include <regex>
 
-#include "lab/changed_root.h"
 #include "lab/files.h"
+#include "lab/installed_system.h"
 #include "lab/process.h"
 #include "tests/support.h"
 
@@ -16,28 +16,13 @@ using testing::Not;
 
 static constexpr const char *kOurs = "/updates/dkms/", *kKernels = "/kernel/";
 
-static fs::path build_package()
-{
-	run_process({"make", "-s", "deb"}, {.directory = checkout()}).checked();
-	for (const auto &entry : fs::directory_iterator(checkout())) {
-		if (entry.path().extension() == ".deb")
-			return entry.path();
-	}
-	fail("make deb has made no package");
-}
-
-static CommandResult install(ChangedRoot &root, const std::string &packages)
-{
-	return root.run("apt-get -q -y --no-install-recommends install " + packages);
-}
-
 // Before the package, with an initramfs, as most machines have one.
 static ChangedRoot prepared_root(const Image &image, const std::string &name)
 {
 	ChangedRoot root(image, fs::path(LAB_RUN_DIR) / "package" / name);
 
 	root.output("apt-get -q update");
-	install(root, "dkms initramfs-tools openssl").checked();
+	install_packages(root, "dkms initramfs-tools openssl").checked();
 	root.output("update-initramfs -c -k " + image.release());
 	fs::create_directories(root.changed("package"));
 	fs::copy_file(build_package(), root.changed("package/ib-iser-dkms.deb"));
@@ -70,7 +55,7 @@ TEST(Package, ServesEachKernelThatItCanAndLeavesNoTrace)
 	EXPECT_EQ(root.output("modinfo -F signer -k " + release + " ib_iser"), "DKMS module signing key");
 
 	// Another kernel gets it when it is installed.
-	install(root, "linux-image-cloud-amd64 linux-headers-cloud-amd64").checked();
+	install_packages(root, "linux-image-cloud-amd64 linux-headers-cloud-amd64").checked();
 	EXPECT_THAT(module_of(root, other), HasSubstr(kOurs));
 
 	// One that has no RDMA is installed all the same.
@@ -78,7 +63,7 @@ TEST(Package, ServesEachKernelThatItCanAndLeavesNoTrace)
 				"cd /lib/modules/{0}/build && "
 				"sed -i '/^CONFIG_INFINIBAND_ADDR_TRANS=/d' .config include/config/auto.conf",
 				other));
-	const CommandResult without = install(root, "--reinstall linux-image-" + other);
+	const CommandResult without = install_packages(root, "--reinstall linux-image-" + other);
 	EXPECT_THAT(without, Succeeded());
 	EXPECT_THAT(without.both(), HasSubstr("BUILD_EXCLUSIVE"));
 	EXPECT_THAT(root.run("test -e /lib/modules/" + other + "/updates/dkms/ib_iser.ko*"), Not(Succeeded()));
