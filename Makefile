@@ -5,7 +5,8 @@ SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
-RELEASE = $(shell $(MAKE) -s -C $(KDIR) kernelrelease)
+# What its modules say they are for; "make kernelrelease" is another version in Debian 12's headers.
+RELEASE = $(shell awk -F'"' '/UTS_RELEASE/ { print $$2 }' $(KDIR)/include/generated/utsrelease.h)
 LAB := tests/lab/build
 REPORTS := $(LAB)/reports
 MODULE ?= ours
