@@ -117,8 +117,9 @@ lab-slow: lab
 package-check: lab
 	@tests/prerequisites deb
 	@mkdir -p $(REPORTS)
-	set -e; for suite in $(ALL_SUITES); do $(LAB)/lab_slow_tests --suite $$suite --gtest_filter='$(PACKAGE)'; done 2>&1 | \
-		tee $(REPORTS)/package-check.log
+	{ failed=0; for suite in $(ALL_SUITES); do \
+		$(LAB)/lab_slow_tests --suite $$suite --gtest_filter='$(PACKAGE)' || failed=1; \
+	done; exit $$failed; } 2>&1 | tee $(REPORTS)/package-check.log
 
 boot-check: lab
 	@tests/prerequisites deb

@@ -73,7 +73,7 @@ systemctl enable lab-agent
 systemctl mask getty@tty1 getty-static serial-getty@ttyS0 apt-daily.timer apt-daily-upgrade.timer e2scrub_reap \
 	tgt rtslib-fb-targetctl nvmf-autoconnect nvmefc-boot-connections
 dpkg -i /ib-iser-dkms.deb
-update-initramfs -c -k {0} || update-initramfs -u -k {0}
+update-initramfs -c -k {0}
 dracut --force --no-hostonly --add "multipath ib_iser lab" --force-drivers i6300esb /boot/dracut.img {0})",
 				 release_));
 	root_.output(records());

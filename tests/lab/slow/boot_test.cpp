@@ -279,7 +279,6 @@ protected:
 	{
 		return eventually([&] { return machine().run("mountpoint -q /srv").ok(); }, minutes(2), seconds(1));
 	}
-
 };
 
 TEST_F(LoggingInAtBoot, WaitsForADeviceAndForATargetThatComeLate)
