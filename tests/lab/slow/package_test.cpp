@@ -146,7 +146,8 @@ TEST_F(InstalledPackage, IsWhatIsLoadedAfterABootUntilItIsRemoved)
 	initiator().output(fmt::format("cd /lib/modules/{}/kernel/drivers/infiniband/ulp/iser && cp stock ib_iser.ko.xz; "
 				       "mkdir -p {}",
 				       release, fs::path(module).parent_path().string()));
-	initiator().put(read_file(root.changed(fs::path(module).relative_path())), module);
+	// /lib is a link to usr/lib.
+	initiator().put(read_file(root.changed("usr" / fs::path(module).relative_path())), module);
 	initiator().output("depmod");
 	boot();
 	load_rdma_modules();
