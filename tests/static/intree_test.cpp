@@ -139,6 +139,22 @@ TEST_F(InTree, EachFileHasItsMaintainer)
 	}
 }
 
+TEST_F(InTree, TheCoverLetterHasItsTables)
+{
+	const std::string letter = read_file(directory / "series/0000-cover-letter.patch");
+	int tables = 0;
+
+	for (const std::string &line : lines_of(read_file(checkout() / "docs/kernel/cover-letter"))) {
+		const auto head = line.find(": |");
+
+		if (!line.starts_with("@") || head == line.npos)
+			continue;
+		tables++;
+		EXPECT_NE(letter.find("\n" + line.substr(head + 2)), letter.npos) << line;
+	}
+	EXPECT_GT(tables, 0);
+}
+
 TEST_F(InTree, ThePageIsThereAndProperRest)
 {
 	apply();
