@@ -5,7 +5,6 @@
 
 #include "lab/error.h"
 #include "lab/eventually.h"
-#include "lab/target.h"
 #include "lab/undo.h"
 
 namespace lab {
@@ -75,15 +74,15 @@ void AckTimeout::set(int value)
 }
 
 FailoverReport fail_over(Lab &lab, const Fault &fault, const Tuning &tuning, unsigned rounds,
-			 const Progress &progress)
+			 const Progress &progress, const Lun &disk)
 {
 	return report_of(lab, [&](FailoverReport &report) {
 		Vm &initiator = lab.initiator();
 		ModuleTrace trace(lab);
 		const AckTimeout ack_timeout(lab, tuning.ack_timeout);
-		Login a(initiator, kPlainTarget, portal(Path::A), tuning.node);
-		Login b(initiator, kPlainTarget, portal(Path::B), tuning.node);
-		Multipath multipath(initiator, a.disk(), tuning.multipath);
+		Login a(initiator, disk.target, portal(Path::A), tuning.node);
+		Login b(initiator, disk.target, portal(Path::B), tuning.node);
+		Multipath multipath(initiator, a.disk(disk.lun), tuning.multipath);
 
 		for (unsigned i = 0; i < rounds; i++) {
 			const Path path = i % 2 ? Path::B : Path::A;

@@ -8,6 +8,7 @@
 #include "lab/faults.h"
 #include "lab/initiator.h"
 #include "lab/lab.h"
+#include "lab/target.h"
 
 namespace lab {
 
@@ -21,10 +22,16 @@ struct Tuning {
 // docs/failover.md's advice for a failover in well under a second.
 Tuning tuned();
 
+// A disk that both paths lead to.
+struct Lun {
+	std::string target = kPlainTarget;
+	unsigned lun = 0;
+};
+
 // Logs in on both paths, starts multipathd and verified I/O on the map, and has the fault happen to
 // the paths in turn. Ends early, without throwing, when the machines or the I/O do not survive it.
 FailoverReport fail_over(Lab &lab, const Fault &fault, const Tuning &tuning, unsigned rounds,
-			 const Progress &progress);
+			 const Progress &progress, const Lun &disk = {});
 
 // The module parameter, where the module has it; the CM's choice again at the end.
 class AckTimeout {

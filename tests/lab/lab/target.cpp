@@ -293,6 +293,11 @@ $admin --op bind -Q iqn.1993-08.org.debian:01:lab)",
 				  kTgtTarget));
 }
 
+void TgtInsteadOfLio::set(const std::string &key, const std::string &value)
+{
+	target_.output(fmt::format("tgtadm --lld iser --mode target --tid 1 --op update -n {} -v {}", key, value));
+}
+
 TgtInsteadOfLio::~TgtInsteadOfLio()
 {
 	undo([this] {

@@ -87,23 +87,4 @@ TEST_F(Io, EndsWithAnErrorAtLogoutAndTheNextLoginWorks)
 	EXPECT_THAT(verify_disk(initiator(), again.disk(), 4, "4M"), Succeeded());
 }
 
-class Tgt : public LabTest {};
-
-TEST_F(Tgt, IsDiscoveredLoggedInToAndVerified)
-{
-	TgtInsteadOfLio tgt(target());
-	const CommandResult found = discover(initiator(), portal(Path::A));
-
-	EXPECT_THAT(found, Succeeded());
-	EXPECT_THAT(found.out, testing::HasSubstr(kTgtTarget));
-	initiator().run("iscsiadm -m node -o delete; iscsiadm -m discoverydb -t st -I iser -o delete -p " +
-			portal(Path::A));
-
-	Login login(initiator(), kTgtTarget, portal(Path::A));
-	const std::string disk = login.disk(1);
-	// tgt serves 512 KiB per command and no more.
-	initiator().output("echo 512 >/sys/block/" + disk.substr(5) + "/queue/max_sectors_kb");
-	EXPECT_THAT(verify_disk(initiator(), disk, 8, "16M"), Succeeded());
-}
-
 } // namespace lab
