@@ -6,7 +6,10 @@ SHELL := bash
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 # What its modules say they are for; "make kernelrelease" is another version in Debian 12's headers.
-RELEASE = $(shell awk -F'"' '/UTS_RELEASE/ { print $$2 }' $(KDIR)/include/generated/utsrelease.h)
+# Without headers, to uninstall, the directory's name says it.
+UTSRELEASE = $(KDIR)/include/generated/utsrelease.h
+RELEASE = $(if $(wildcard $(UTSRELEASE)),$(shell awk -F'"' '/UTS_RELEASE/ { print $$2 }' $(UTSRELEASE)),$\
+	$(patsubst /lib/modules/%/build,%,$(KDIR)))
 LAB := tests/lab/build
 REPORTS := $(LAB)/reports
 MODULE ?= ours
@@ -17,7 +20,7 @@ ALL_SUITES := bookworm trixie trixie-backports
 SUITES ?= trixie
 PACKAGE := Package.*:Installing.*:InstalledPackage.*
 BOOT := *Booting.*:RootOnIser.*:Rebooting.*:LoggingInAtBoot.*
-BRIEFLY := LogIn.ShowsBothLuns:Tgt.*:Unloading.*
+BRIEFLY := LogIn.ShowsBothLuns:Tgt.Is*:Unloading.*
 .PHONY: all install uninstall deb clean lab demo check static lab-check lab-slow kunit kunit-trixie coverage sanitize
 .PHONY: package-check boot-check intree intree-check bench bench-check bench-native failover storm $(ALL_SUITES:%=lab-check-%)
 
@@ -28,7 +31,7 @@ all:
 
 install: all
 	@tools/unused "$(RELEASE)"
-	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_DIR=updates modules_install
 	depmod -a $(RELEASE)
 	@tools/refresh-initramfs
 
