@@ -8,8 +8,8 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # What its modules say they are for; "make kernelrelease" is another version in Debian 12's headers.
 # Without headers, to uninstall, the directory's name says it.
 UTSRELEASE = $(KDIR)/include/generated/utsrelease.h
-RELEASE = $(if $(wildcard $(UTSRELEASE)),$(shell awk -F'"' '/UTS_RELEASE/ { print $$2 }' $(UTSRELEASE)),$\
-	$(patsubst /lib/modules/%/build,%,$(KDIR)))
+RELEASE = $(or $(if $(wildcard $(UTSRELEASE)),$(shell awk -F'"' '/UTS_RELEASE/ { print $$2 }' $(UTSRELEASE)),$\
+	$(filter-out /%,$(patsubst /lib/modules/%/build,%,$(KDIR)))),$(error no kernel's headers are in KDIR=$(KDIR)))
 LAB := tests/lab/build
 REPORTS := $(LAB)/reports
 MODULE ?= ours

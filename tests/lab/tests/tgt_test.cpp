@@ -51,39 +51,44 @@ TEST_F(Tgt, IsDiscoveredLoggedInToVerifiedAndUnloaded)
 	EXPECT_TRUE(eventually([&] { return lab().remove_module().ok(); }, seconds(60), seconds(1)));
 }
 
-TEST_F(Tgt, TakesTheDataEachWay)
+// Not unsolicited: UPSTREAM.md, "tgt writes unsolicited data over its own buffers".
+TEST_F(Tgt, TakesTheDataWithTheCommandOrFetchesIt)
 {
-	for (const char *initial_r2t : {"Yes", "No"}) {
-		for (const char *immediate : {"Yes", "No"}) {
-			SCOPED_TRACE(testing::Message() << "InitialR2T=" << initial_r2t << " ImmediateData=" << immediate);
-			tgt_->set("InitialR2T", initial_r2t);
-			tgt_->set("ImmediateData", immediate);
-			Login login(initiator(), kTgtTarget, portal(Path::A),
-				    {{"node.session.iscsi.InitialR2T", "No"}, {"node.session.iscsi.ImmediateData", "Yes"}});
-			const std::string disk = disk_of(login);
+	for (const char *immediate : {"Yes", "No"}) {
+		SCOPED_TRACE(testing::Message() << "ImmediateData=" << immediate);
+		tgt_->set("ImmediateData", immediate);
+		Login login(initiator(), kTgtTarget, portal(Path::A),
+			    {{"node.session.iscsi.InitialR2T", "No"}, {"node.session.iscsi.ImmediateData", "Yes"}});
+		const std::string disk = disk_of(login);
 
-			EXPECT_THAT(verify_disk(initiator(), disk, 8, "8M"), Succeeded());
-			if (!ours())
-				continue;
-			Statistics moved = login.statistics();
-			EXPECT_EQ(moved["immediate_bytes"] > 0, std::string(immediate) == "Yes");
-			EXPECT_EQ(moved["unsolicited_bytes"] > 0, std::string(initial_r2t) == "No");
-			EXPECT_GT(moved["solicited_bytes"], 0u);
-		}
+		EXPECT_THAT(verify_disk(initiator(), disk, 8, "8M"), Succeeded());
+		if (!ours())
+			continue;
+		Statistics moved = login.statistics();
+		EXPECT_EQ(moved["immediate_bytes"] > 0, std::string(immediate) == "Yes");
+		EXPECT_EQ(moved["unsolicited_bytes"], 0u);
+		EXPECT_GT(moved["solicited_bytes"], 0u);
 	}
 }
 
 TEST_F(Tgt, PathsFailOverWhenTheCableIsPulled)
 {
+	if (!ours())
+		expect_complaints();
 	const FailoverReport report = fail_over(
 		lab(), cable_at_initiator(), tuned(), 2,
 		[](const std::string &text) { std::cout << "lab: " << text << std::endl; },
 		{.target = kTgtTarget, .lun = 1});
 
 	std::cout << report.story();
+	if (!ours())
+		return; // shown, not judged
 	EXPECT_EQ(report.rounds.size(), 2u);
-	for (const FailoverRound &round : report.rounds)
+	for (const FailoverRound &round : report.rounds) {
+		EXPECT_GE(round.failed_after, Seconds(0));
+		EXPECT_LT(round.gap(), seconds(10));
 		EXPECT_TRUE(round.recovered);
+	}
 	EXPECT_TRUE(report.io_verified) << report.io_story;
 }
 
