@@ -25,7 +25,7 @@ protected:
 
 	std::string disk_of(Login &login)
 	{
-		const std::string disk = login.disk(1);
+		std::string disk = login.disk(1);
 
 		// It serves 512 KiB per command and no more.
 		initiator().output("echo 512 >/sys/block/" + disk.substr(5) + "/queue/max_sectors_kb");
