@@ -29,6 +29,7 @@ all:
 	@tools/own-rdma "$(RELEASE)"
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
+# Where modprobe looks first; the kbuild of 6.1 would take extra/.
 install: all
 	@tools/unused "$(RELEASE)"
 	$(MAKE) -C $(KDIR) M=$(CURDIR) INSTALL_MOD_DIR=updates modules_install

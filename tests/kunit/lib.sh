@@ -92,7 +92,5 @@ figures() {
 }
 
 # What no log of a kernel may have.
-bad_lines() {
-	grep -n -E 'WARNING:|BUG:|KASAN|UBSAN|[Kk]ernel panic|possible recursive|INFO: task|Call Trace|suspected memory leak|ODEBUG: Out of memory|DMA-API: .*disabl' \
-		"$1" 2>/dev/null || true
-}
+bad_pattern='WARNING:|BUG:|KASAN|UBSAN|[Kk]ernel panic|possible recursive|INFO: task|Call Trace|suspected memory leak|ODEBUG: Out of memory|DMA-API: .*disabl'
+bad_lines() { grep -n -E "$bad_pattern" "$1" 2>/dev/null || true; }

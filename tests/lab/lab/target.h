@@ -81,9 +81,9 @@ void set_up_wide_target(Vm &target, unsigned luns);
 class TgtInsteadOfLio {
 public:
 	explicit TgtInsteadOfLio(Vm &target);
+	~TgtInsteadOfLio();
 	// What it offers in the logins to come, by RFC 7143's keys.
 	void set(const std::string &key, const std::string &value);
-	~TgtInsteadOfLio();
 
 private:
 	Vm &target_;
