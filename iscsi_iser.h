@@ -376,8 +376,9 @@ struct iser_conn {
 struct iser_host {
 	struct iscsi_session	*session;	/* the only one; set before it is seen */
 	struct Scsi_Host	*shost;		/* I */
-	struct device		*parent;	/* I: the HCA's, held; NULL: there is none */
-	struct notifier_block	notifier;	/* of the parent's bus */
+	struct device		*parent;	/* the HCA's, held; NULL: there is none, or no more */
+	const struct bus_type	*bus;		/* I: the parent's; NULL: there was none */
+	struct notifier_block	notifier;	/* of that bus */
 	struct mutex		lock;		/* for the next one, and a change of parent */
 	bool			leaving;	/* the host is about to be removed */
 	struct completion	removed;	/* it is */

@@ -7,6 +7,7 @@
 #ifndef _ISER_COMPAT_H
 #define _ISER_COMPAT_H
 
+#include <linux/device/bus.h>
 #include <linux/slab.h>
 
 #include <scsi/libiscsi.h>
@@ -22,6 +23,14 @@ iser_compat_host_alloc(const struct scsi_host_template *sht, int dd_data_size,
 }
 
 #define iscsi_host_alloc iser_compat_host_alloc
+#endif
+
+#ifndef ISER_HAVE_CONST_BUS_TYPE
+/* What is changed is not in the bus_type. */
+#define bus_register_notifier(bus, notifier) \
+	bus_register_notifier((struct bus_type *)(bus), notifier)
+#define bus_unregister_notifier(bus, notifier) \
+	bus_unregister_notifier((struct bus_type *)(bus), notifier)
 #endif
 
 #ifndef ISER_HAVE_KZALLOC_OBJ

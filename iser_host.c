@@ -91,7 +91,7 @@ static int iser_host_bus_event(struct notifier_block *notifier, unsigned long ev
 	struct iser_host *host = container_of(notifier, struct iser_host, notifier);
 	bool leaving;
 
-	if (event != BUS_NOTIFY_REMOVED_DEVICE || dev != host->parent)
+	if (event != BUS_NOTIFY_REMOVED_DEVICE || dev != READ_ONCE(host->parent))
 		return NOTIFY_DONE;
 	mutex_lock(&host->lock);
 	leaving = host->leaving;
@@ -101,15 +101,18 @@ static int iser_host_bus_event(struct notifier_block *notifier, unsigned long ev
 	/* Ends without any I/O: no disk is left. */
 	if (leaving)
 		wait_for_completion(&host->removed);
+	/* A session lives on, but a driver with the parent's release function may not. */
+	WRITE_ONCE(host->parent, NULL);
+	put_device(dev);
 	return NOTIFY_OK;
 }
 
 static void iser_host_forget_parent(struct iser_host *host)
 {
-	if (!host->parent)
+	if (!host->bus)
 		return;
 	/* Waits for an event that is being handled, which waits for nobody by now. */
-	bus_unregister_notifier(host->parent->bus, &host->notifier);
+	bus_unregister_notifier(host->bus, &host->notifier);
 	put_device(host->parent);
 }
 
@@ -138,6 +141,7 @@ int iser_host_add(struct Scsi_Host *shost, struct iser_device *device)
 		err = bus_register_notifier(parent->bus, &host->notifier);
 		if (err)
 			return err;
+		host->bus = parent->bus;
 		host->parent = get_device(parent);
 	}
 	err = iscsi_host_add(shost, host->parent);

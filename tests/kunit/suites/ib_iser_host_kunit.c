@@ -71,6 +71,7 @@ static void host_leaves_an_unplugged_hca(struct kunit *test)
 	admin_mark_log(&log);
 	bed_replug(bed);
 	KUNIT_EXPECT_PTR_EQ(test, host_parent(s), &platform_bus);
+	host_expect_unreferenced(bed, hca);
 	KUNIT_EXPECT_PTR_NE(test, s->shost->dma_dev, hca);
 	KUNIT_EXPECT_EQ(test, 0, admin_count_log(&log, "host"));
 	session_disconnect(s);
