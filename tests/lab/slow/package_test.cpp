@@ -98,8 +98,16 @@ TEST(Package, PassesByAKernelWithOtherRdmaModules)
 	const std::string make = fmt::format("make -C /usr/src/ib_iser-* KDIR=/lib/modules/{}/build ", release);
 	EXPECT_THAT(root.run(make), FailsSaying("its RDMA modules are not the kernel's own"));
 
+	// Or will be: MLNX_OFED's of DKMS, which is called later for a new kernel.
+	root.output(fmt::format("rm /lib/modules/{0}/updates/ib_core.ko*; depmod {0}; "
+				"mkdir /var/lib/dkms/mlnx-ofed-kernel",
+				release));
+	EXPECT_THAT(root.run(make), FailsSaying("its RDMA modules will not be the kernel's own"));
+	EXPECT_THAT(root.run("dkms autoinstall -k " + release).both(), HasSubstr("will not be the kernel's own"));
+	EXPECT_THAT(module_of(root, release), HasSubstr(kKernels));
+
 	// With the kernel's own it is installed by make, too, and goes again when the headers have gone.
-	root.output(fmt::format("rm /lib/modules/{0}/updates/ib_core.ko*; depmod {0}", release));
+	root.output("rmdir /var/lib/dkms/mlnx-ofed-kernel");
 	root.output(make + "install");
 	EXPECT_THAT(module_of(root, release), HasSubstr("/updates/ib_iser.ko"));
 	root.output(fmt::format("mv $(readlink -f /lib/modules/{}/build) /headers", release));
@@ -156,14 +164,15 @@ TEST_F(InstalledPackage, IsWhatIsLoadedAfterABootUntilItIsRemoved)
 
 	root.output("dpkg -i /package/ib-iser-dkms.deb");
 	const std::string module = module_of(root, release);
+	const fs::path own = lab().image().module("ib_iser");
 
 	// The guests' own file has been exchanged for the checkout's.
-	initiator().output(fmt::format("cd /lib/modules/{}/kernel/drivers/infiniband/ulp/iser && cp stock ib_iser.ko.xz; "
-				       "mkdir -p {}",
-				       release, fs::path(module).parent_path().string()));
+	initiator().output(fmt::format("cd {} && cp stock {} && mkdir -p {}", own.parent_path().string(),
+				       own.filename().string(), fs::path(module).parent_path().string()));
 	// /lib is a link to usr/lib.
 	initiator().put(read_file(root.changed("usr" / fs::path(module).relative_path())), module);
 	initiator().output("depmod");
+	EXPECT_EQ(initiator().output("modinfo -n ib_iser"), module);
 	boot();
 	load_rdma_modules();
 	EXPECT_TRUE(ours_is_loaded());
@@ -174,6 +183,7 @@ TEST_F(InstalledPackage, IsWhatIsLoadedAfterABootUntilItIsRemoved)
 	EXPECT_THAT(initiator().output("dmesg"), HasSubstr("module with unavailable key is rejected"));
 
 	initiator().output("rm " + module + "; depmod");
+	EXPECT_EQ(initiator().output("modinfo -n ib_iser"), own);
 	boot();
 	load_rdma_modules();
 	EXPECT_TRUE(initiator().run("test -e /sys/module/ib_iser").ok());
