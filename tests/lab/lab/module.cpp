@@ -2,6 +2,7 @@
 #include "lab/module.h"
 
 #include <cstring>
+#include <sstream>
 
 #include "lab/error.h"
 #include "lab/files.h"
@@ -88,6 +89,31 @@ ModuleBuild build_module(const Image &image, const std::string &arguments)
 		fail("{} has no build id", file.string());
 	build.build_id = trimmed(notes.substr(at + std::strlen(kBuildId), 41));
 	return build;
+}
+
+ModuleSize module_size(const Image &image, ModuleKind kind)
+{
+	const fs::path packed = fs::path(LAB_RUN_DIR) / "module-size";
+	ModuleSize size{};
+
+	fs::create_directories(packed.parent_path());
+	if (kind == ModuleKind::ours) {
+		const ModuleBuild build = build_module(image, "");
+
+		build.result.checked();
+		write_file(packed, build.file);
+	} else {
+		write_file(packed, read_file(image.root() / image.module("ib_iser").relative_path()));
+	}
+	// xz -f passes on what is not compressed.
+	std::istringstream line(
+		run_process({"sh", "-c", R"(xz -dcf "$1" >"$1.ko" && size "$1.ko" | tail -n 1)", "sh", packed})
+			.checked()
+			.out);
+	line >> size.text >> size.data >> size.bss;
+	if (!line)
+		fail("size says nothing of {}", packed.string());
+	return size;
 }
 
 std::string build_rxe_parent(const Image &image)

@@ -25,6 +25,13 @@ struct ModuleBuild {
 // everything is compiled each time.
 ModuleBuild build_module(const Image &image, const std::string &arguments);
 
+struct ModuleSize {
+	long text, data, bss;
+};
+
+// Of the checkout's, built anew, or of Debian's own.
+ModuleSize module_size(const Image &image, ModuleKind kind);
+
 // rxe_parent.ko, which hangs soft RDMA devices below their network cards.
 std::string build_rxe_parent(const Image &image);
 

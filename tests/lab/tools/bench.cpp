@@ -52,17 +52,20 @@ static void add_round(json &fio, Vm &vm, Transport transport, const std::string 
 	}
 }
 
-// Returns where the module lies.
-static std::string insert(Lab &lab, Transport transport)
+static ModuleKind module_of(Transport transport)
 {
-	const ModuleKind kind = transport == Transport::ours ? ModuleKind::ours : ModuleKind::stock;
+	return transport == Transport::ours ? ModuleKind::ours : ModuleKind::stock;
+}
+
+static void insert(Lab &lab, Transport transport)
+{
+	const ModuleKind kind = module_of(transport);
 
 	if (lab.module() != kind) {
 		if (lab.module() != ModuleKind::none)
 			lab.unload();
 		lab.insert(kind);
 	}
-	return lab.initiator().output("modinfo -n ib_iser");
 }
 
 static json measure_transports(Lab &lab, const Progress &progress)
@@ -186,14 +189,11 @@ static json measure_crowd(Lab &lab, const Progress &progress)
 	return result;
 }
 
-static json size_of(Vm &vm, const std::string &packed)
+static json size_of(const Image &image, Transport transport)
 {
-	std::istringstream line(
-		vm.output(fmt::format("xz -dc <{} >/tmp/size.ko && size /tmp/size.ko | tail -n 1", packed)));
-	long text, data, bss;
+	const ModuleSize size = module_size(image, module_of(transport));
 
-	line >> text >> data >> bss;
-	return {{".text", text}, {".data", data}, {".bss", bss}};
+	return {{".text", size.text}, {".data", size.data}, {".bss", size.bss}};
 }
 
 // Maps of dm-multipath over one, two and four of a node's sessions, side by side, so that one fio can go from
@@ -278,9 +278,10 @@ json measure_times(Lab &lab, const Progress &progress)
 		const bool iser = transport == Transport::ours || transport == Transport::stock;
 
 		progress(fmt::format("sessions: {}", to_string(transport)));
-		if (iser)
-			result["sizes"][to_string(transport)] =
-				size_of(lab.initiator(), insert(lab, transport));
+		if (iser) {
+			insert(lab, transport);
+			result["sizes"][to_string(transport)] = size_of(lab.image(), transport);
+		}
 		result["sessions"][to_string(transport)] = session_times(lab, transport);
 		if (iser)
 			result["crowd"][to_string(transport)] = measure_crowd(lab, progress);

@@ -119,6 +119,19 @@ int print_root(const Options &options)
 	return 0;
 }
 
+int print_size(const Options &options)
+{
+	const Image image = Image::provide(options.suite, say);
+
+	for (ModuleKind kind : {ModuleKind::ours, ModuleKind::stock}) {
+		const ModuleSize size = module_size(image, kind);
+
+		fmt::print("{} {}: .text {}, .data {}, .bss {}\n", image.release(), to_string(kind), size.text, size.data,
+			   size.bss);
+	}
+	return 0;
+}
+
 Lab counting_lab(const std::string &suite, const char *directory)
 {
 	Lab lab({.directory = directory, .suite = suite, .progress = say, .count_instructions = true});
@@ -267,6 +280,10 @@ int main(int argc, char **argv) // NOLINT(bugprone-exception-escape): it says wh
 	command = app.add_subcommand("root", "make the guests' file system, and say where it is");
 	command->add_option("--suite", options.suite, kSuites);
 	command->callback([&] { status = print_root(options); });
+
+	command = app.add_subcommand("size", "how large our module and Debian's own are");
+	command->add_option("--suite", options.suite, kSuites);
+	command->callback([&] { status = print_size(options); });
 
 	command = app.add_subcommand("bench", "our module beside Debian's, NVMe and TCP: costs, times, memory");
 	command->callback([&] { status = run_bench(options); });
