@@ -164,11 +164,16 @@ int iser_host_add(struct Scsi_Host *shost, struct iser_device *device)
 void iser_host_remove(struct Scsi_Host *shost)
 {
 	struct iser_host *host = iscsi_host_priv(shost);
+	struct device *parent;
 
 	mutex_lock(&host->lock);
 	host->leaving = true;
 	mutex_unlock(&host->lock);
 	iscsi_host_remove(shost, false);
+	/* Whoever has a disk open keeps the host, which would keep its parent. */
+	parent = shost->shost_gendev.parent;
+	shost->shost_gendev.parent = get_device(&platform_bus);
+	put_device(parent);
 	complete_all(&host->removed);
 	iser_host_forget_parent(host);
 }

@@ -150,8 +150,8 @@ static void host_and_hca_go_together(struct kunit *test)
 	flush_work(&close.work);
 	destroy_work_on_stack(&scans.work);
 	destroy_work_on_stack(&close.work);
-	scsi_host_put(scans.shost);
 	host_expect_unreferenced(bed, hca);
+	scsi_host_put(scans.shost);
 }
 
 /* No memory for the move: a word in the log, and the session ends all the same. */
