@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 static constexpr const char *kDiskSize = "4G";
 static constexpr const char *kMend = "../mend";
 static constexpr const char *kFixModules = "guest/fix-modules", *kRxePatch = "guest/rxe-retry.patch",
-			    *kIsertPatch = "guest/isert-login.patch";
+			    *kLoginPatch = "guest/isert-login.patch", *kRefusalPatch = "guest/isert-refusal.patch";
 static constexpr const char *kCheckedKernel = "guest/checked-kernel",
 			    *kCheckedConfig = "guest/checked-config",
 			    *kLockdepPatch = "guest/rxe-lockdep.patch";
@@ -89,7 +89,7 @@ static std::vector<const char *> hook(const std::string &suite)
 {
 	if (is_checked(suite))
 		return {kCheckedKernel, kCheckedConfig, kMend, kRxePatch, kLockdepPatch};
-	return {kFixModules, kMend, kRxePatch, kIsertPatch};
+	return {kFixModules, kMend, kRxePatch, kLoginPatch, kRefusalPatch};
 }
 
 // What decides what the image holds, but for the mirror and the hook's own words.
