@@ -376,7 +376,7 @@ struct iser_conn {
 struct iser_host {
 	struct iscsi_session	*session;	/* the only one; set before it is seen */
 	struct Scsi_Host	*shost;		/* I */
-	struct device		*parent;	/* the HCA's, held; NULL: there is none, or no more */
+	struct device		*parent;	/* the HCA's, held; NULL: none (any more) */
 	const struct bus_type	*bus;		/* I: the parent's; NULL: there was none */
 	struct notifier_block	notifier;	/* of that bus */
 	struct mutex		lock;		/* for the next one, and a change of parent */

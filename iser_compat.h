@@ -26,11 +26,11 @@ iser_compat_host_alloc(const struct scsi_host_template *sht, int dd_data_size,
 #endif
 
 #ifndef ISER_HAVE_CONST_BUS_TYPE
-/* What is changed is not in the bus_type. */
+/* A bus_type is not const there. What is changed is not in it. */
 #define bus_register_notifier(bus, notifier) \
-	bus_register_notifier((struct bus_type *)(bus), notifier)
+	bus_register_notifier((void *)(bus), notifier)
 #define bus_unregister_notifier(bus, notifier) \
-	bus_unregister_notifier((struct bus_type *)(bus), notifier)
+	bus_unregister_notifier((void *)(bus), notifier)
 #endif
 
 #ifndef ISER_HAVE_KZALLOC_OBJ
