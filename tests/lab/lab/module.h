@@ -29,7 +29,7 @@ struct ModuleSize {
 	long text, data, bss;
 };
 
-// Of the checkout's, built anew, or of Debian's own.
+// In bytes. The checkout's is built anew; the other is Debian's own.
 ModuleSize module_size(const Image &image, ModuleKind kind);
 
 // rxe_parent.ko, which hangs soft RDMA devices below their network cards.
