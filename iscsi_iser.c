@@ -133,8 +133,9 @@ static void iser_destroy_session(struct iscsi_cls_session *cls_session)
 	iser_debugfs_remove_session(cls_session);
 	iscsi_session_remove(cls_session);
 	iser_host_remove(shost);
-	iscsi_session_free(cls_session);
 	iscsi_host_free(shost);
+	/* Last, for it drops the module's last reference; the session has the host's. */
+	iscsi_session_free(cls_session);
 }
 
 static struct iscsi_cls_conn *iser_create_conn(struct iscsi_cls_session *cls_session,
