@@ -112,6 +112,7 @@ struct iser_device {
 	u32			cq_entries;	/* I: for both queues */
 	u32			reg_wrs;	/* I: SQ entries of a registration */
 	u32			sq_unsignalled;	/* I: SQ entries that may be; 0: no inline SENDs */
+	bool			doubts_inv;	/* I: of the target: see iser_device_query() */
 	u32			max_cmds;	/* I: of a session, that the queues hold */
 	u32			max_tasks;	/* I: of a session, a power of two */
 	u32			send_sges;	/* I */
@@ -316,6 +317,7 @@ struct iser_conn {
 	enum iser_conn_state	state;		/* S, and F if bound: iser_conn_change_state() */
 	u32			sq_size;	/* I: without the share of LOCAL_INVs */
 	u32			sq_unsignalled;	/* I: the device's, or 0: no inline SENDs */
+	bool			doubts_inv;	/* I: the device's */
 	u32			data_sges;	/* I: of a SEND, beside the header's */
 	u32			reg_wrs;	/* I: the device's */
 	struct iser_dataout	*dataouts;	/* I: from start_conn on */

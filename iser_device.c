@@ -283,6 +283,11 @@ static bool iser_device_query(struct iser_device *device)
 		device->virt_boundary = ISER_MR_PAGE_SIZE - 1;
 	}
 	device->mr_pages = attrs->max_fast_reg_page_list_len;
+	/*
+	 * siw lets a target invalidate a key that is not valid. So an invalidation may
+	 * have come before the REG_MR was executed.
+	 */
+	device->doubts_inv = device->ibdev->ops.driver_id == RDMA_DRIVER_SIW;
 	iser_pi_query_device(device);
 	if (!iser_device_size_queues(device))
 		return false;

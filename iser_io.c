@@ -22,9 +22,9 @@
  * provider has a copy of it, and the HCA nothing to fetch. Such a SEND is not
  * signalled, for nobody waits for it. What the HCA says of the rkey is enough: if the
  * target has invalidated it, the REG_MR had been executed, for else the key would not
- * have been valid (siw does not look, and gets no such SENDs); and a LOCAL_INV that
- * completes stands behind both. Now and then one is signalled all the same, and sent
- * from memory, to account for the queue.
+ * have been valid (siw does not look: it gets no such SENDs, and a LOCAL_INV all the
+ * same); and a LOCAL_INV that completes stands behind both. Now and then one is signalled
+ * all the same, and sent from memory, to account for the queue.
  *
  * Each completion takes its bit away; who takes the last one puts the reference. A
  * response goes up to libiscsi at once, which drops its own reference. So the task
@@ -86,7 +86,8 @@ void iser_cleanup_task(struct iscsi_task *task)
 		return;
 	iser_mem_unmap(io);
 	io->awaits = 0;
-	io->task = NULL;
+	/* Pairs with READ_ONCE() in iser_rx_hold(). */
+	WRITE_ONCE(io->task, NULL);
 	((struct iser_task *)task->dd_data)->io = NULL;
 	if (unlikely(io->pins_conn)) {
 		io->pins_conn = false;
@@ -174,7 +175,8 @@ void iser_io_invalidate(struct iser_io *io)
  */
 bool iser_io_is_sent(struct iser_io *io)
 {
-	return !(atomic_read(&io->hca) & ISER_IO_SEND);
+	/* Pairs with atomic_set_release() in iser_io_give(). */
+	return !(atomic_read_acquire(&io->hca) & ISER_IO_SEND);
 }
 
 /* A signalled SEND has completed, and with it all that was posted before. */
@@ -349,7 +351,8 @@ static __always_inline int iser_io_give(struct iser_io *io, struct ib_send_wr *f
 	trace_iser_io_send(io);
 	iscsi_get_task(io->task);
 	iser_latency_start(io);
-	atomic_set(&io->hca, owned);
+	/* Whoever sees what the HCA owns sees whose it is. */
+	atomic_set_release(&io->hca, owned);
 	/* Whoever sees that a response is due sees what the HCA owns. */
 	smp_store_release(&io->awaits, awaits);
 	/* From here on the slot may be anybody's, unless nothing was posted. */

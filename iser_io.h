@@ -112,7 +112,7 @@ static inline void iser_io_count_read(struct iser_io *io, struct iscsi_scsi_rsp 
  * @wc: of its receive
  *
  * Either the target has invalidated the rkey, which must be the one that the
- * command advertised; or it is done from here.
+ * command advertised, on a device that can be believed; or it is done from here.
  *
  * Context: completion handler.
  * Return: what is wrong with the response; or NULL, and libiscsi may see it.
@@ -121,7 +121,8 @@ static inline const char *iser_io_answered(struct iser_io *io,
 					   struct iscsi_scsi_rsp *rsp,
 					   struct ib_wc *wc)
 {
-	int owned = atomic_read(&io->hca);
+	/* Pairs with atomic_set_release() in iser_io_give(). */
+	int owned = atomic_read_acquire(&io->hca);
 
 	trace_iser_io_response(io->conn, rsp, wc->wc_flags & IB_WC_WITH_INVALIDATE);
 	if (owned) {
@@ -134,11 +135,14 @@ static inline const char *iser_io_answered(struct iser_io *io,
 		if (unlikely(!(owned & (ISER_IO_RKEY | ISER_IO_INV)) ||
 			     wc->ex.invalidate_rkey != io->reg_wr.mr->rkey))
 			return "a response invalidated an rkey that is not its command's";
-		io->conn->stats->remote_invalidations++;
-		iser_io_end_rkey(io, owned);
-	} else if (owned & ISER_IO_RKEY) {
-		iser_io_invalidate(io);
+		if (likely(!io->conn->doubts_inv)) {
+			io->conn->stats->remote_invalidations++;
+			iser_io_end_rkey(io, owned);
+			return NULL;
+		}
 	}
+	if (owned & ISER_IO_RKEY)
+		iser_io_invalidate(io);
 	return NULL;
 }
 

@@ -193,11 +193,15 @@ static __always_inline void iser_rx_deliver(struct iser_conn *conn, struct iser_
 static const char *iser_rx_hold(struct iser_rx *rx)
 {
 	struct iser_io *io = rx->io;
+	struct iscsi_task *task;
 
 	if (rx->conn->held_rx)
 		return "two responses to one request";
-	if (io && !iser_io_is_sent(io) &&
-	    io->hdr->bhs.itt == rx->buf->bhs.itt && !io->task->sc)
+	if (!io || iser_io_is_sent(io) || io->hdr->bhs.itt != rx->buf->bhs.itt)
+		return NULL;
+	/* Gone, if the target has answered what could not be posted. */
+	task = READ_ONCE(io->task);
+	if (task && !task->sc)
 		rx->conn->held_rx = rx;
 	return NULL;
 }

@@ -549,6 +549,7 @@ int iser_conn_create_qp(struct iser_conn *conn)
 		return err;
 	conn->qp = conn->cm_id->qp;
 	conn->reg_wrs = device->reg_wrs;
+	conn->doubts_inv = device->doubts_inv;
 	conn->data_sges = device->send_sges - 1;
 	if (attr.cap.max_inline_data >= sizeof(struct iser_pdu_hdr))
 		conn->sq_unsignalled = device->sq_unsignalled;

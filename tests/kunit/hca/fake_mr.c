@@ -212,14 +212,15 @@ bool fake_mr_register(struct fake_qp *qp, struct fake_wr *wr)
 /*
  * fake_mr_invalidate - execute a LOCAL_INV, or the far end's wish
  *
- * Returns false if there is no such valid key in the queue pair's domain;
- * hca->lock is held.
+ * Returns false if there is no such valid key in the queue pair's domain; siw does
+ * not look whether it is valid. hca->lock is held.
  */
 bool fake_mr_invalidate(struct fake_qp *qp, u32 key)
 {
+	bool siw = qp->hca->cfg.driver == RDMA_DRIVER_SIW;
 	struct fake_mr *mr = fake_mr_find(qp->hca, key);
 
-	if (!mr || mr->ib.pd != qp->ib.pd || mr->state != FAKE_MR_VALID)
+	if (!mr || mr->ib.pd != qp->ib.pd || (mr->state != FAKE_MR_VALID && !siw))
 		return false;
 	mr->state = FAKE_MR_FREE;
 	return true;

@@ -6,11 +6,15 @@
  */
 #include "bed.h"
 
+static const struct fake_hca_config no_inline = { .no_inline = true };
+static const struct fake_hca_config has_inline = {};
+static const struct fake_hca_config siw = { .driver = RDMA_DRIVER_SIW };
+
 /* A session whose SENDs complete and whose commands are answered by hand. */
-static struct session *io_end_session(struct kunit *test, bool no_inline)
+static struct session *io_end_session(struct kunit *test,
+				      const struct fake_hca_config *cfg)
 {
-	struct bed *bed = bed_create(test, &(struct fake_hca_config) {
-		.no_inline = no_inline });
+	struct bed *bed = bed_create(test, cfg);
 	struct session *s = bed_logged_in(bed, NULL);
 
 	bed->hca->hold_completions = true;
@@ -50,13 +54,14 @@ static void io_end_complete(struct session *s)
 
 /* Each letter is a step: S the SEND completes, R a response, I a response that
  * invalidates, L the LOCAL_INV completes. After the last one, and not before,
- * the command is done. Where headers go inline nobody waits for a SEND.
+ * the command is done. Where headers go inline nobody waits for a SEND; siw's
+ * invalidation by the target proves nothing.
  */
 static const struct io_end_case {
 	const char	*desc;
 	bool		write;
 	const char	*steps;
-	bool		has_inline;
+	const struct fake_hca_config *cfg;	/* no_inline unless said */
 } io_end_cases[] = {
 	{ "read: SEND done, response invalidates",	false, "SI" },
 	{ "read: response invalidates, SEND done",	false, "IS" },
@@ -66,10 +71,12 @@ static const struct io_end_case {
 	{ "write: response invalidates, SEND done",	true, "IS" },
 	{ "write: SEND done, response, LOCAL_INV done",	true, "SRL" },
 	{ "write: response, SEND done, LOCAL_INV done",	true, "RSL" },
-	{ "inline read: response invalidates",		false, "I", true },
-	{ "inline read: response, LOCAL_INV done",	false, "RL", true },
-	{ "inline write: response invalidates",		true, "I", true },
-	{ "inline write: response, LOCAL_INV done",	true, "RL", true },
+	{ "inline read: response invalidates",		false, "I", &has_inline },
+	{ "inline read: response, LOCAL_INV done",	false, "RL", &has_inline },
+	{ "inline write: response invalidates",		true, "I", &has_inline },
+	{ "inline write: response, LOCAL_INV done",	true, "RL", &has_inline },
+	{ "siw read: SEND done, response invalidates, LOCAL_INV done", false, "SIL", &siw },
+	{ "siw write: response invalidates, SEND done, LOCAL_INV done", true, "ISL", &siw },
 };
 
 KUNIT_ARRAY_PARAM_DESC(io_end, io_end_cases, desc);
@@ -93,7 +100,7 @@ static void io_end_step(struct session *s, char step, struct fake_pdu *pdu)
 static void last_event_completes(struct kunit *test)
 {
 	const struct io_end_case *c = test->param_value;
-	struct session *s = io_end_session(test, !c->has_inline);
+	struct session *s = io_end_session(test, c->cfg ?: &no_inline);
 	struct fake_pdu *pdu;
 	struct test_cmd *cmd = io_end_send(s, c->write, &pdu);
 	const char *step;
@@ -112,7 +119,7 @@ static void last_event_completes(struct kunit *test)
 /* response | response of the next | SENDs done: two commands, out of order */
 static void later_command_may_finish_first(struct kunit *test)
 {
-	struct session *s = io_end_session(test, true);
+	struct session *s = io_end_session(test, &no_inline);
 	struct fake_pdu *pdu1, *pdu2;
 	struct test_cmd *cmd1 = io_end_send(s, false, &pdu1);
 	struct test_cmd *cmd2 = io_end_send(s, true, &pdu2);
@@ -134,7 +141,7 @@ static void later_command_may_finish_first(struct kunit *test)
  */
 static void response_survives_failing_connection(struct kunit *test)
 {
-	struct session *s = io_end_session(test, true);
+	struct session *s = io_end_session(test, &no_inline);
 	struct fake_pdu *pdu;
 	struct test_cmd *cmd = io_end_send(s, false, &pdu);
 
@@ -150,7 +157,7 @@ static void response_survives_failing_connection(struct kunit *test)
 /* connection fails with the command outstanding: given back after the flush */
 static void failed_connection_gives_command_back(struct kunit *test)
 {
-	struct session *s = io_end_session(test, true);
+	struct session *s = io_end_session(test, &no_inline);
 	struct fake_pdu *pdu;
 	struct test_cmd *cmd = io_end_send(s, false, &pdu);
 
@@ -162,7 +169,7 @@ static void failed_connection_gives_command_back(struct kunit *test)
 /* response without invalidation | LOCAL_INV fails: the flush ends the command */
 static void failed_local_inv_fails_connection(struct kunit *test)
 {
-	struct session *s = io_end_session(test, true);
+	struct session *s = io_end_session(test, &no_inline);
 	struct fake_pdu *pdu;
 	struct test_cmd *cmd = io_end_send(s, false, &pdu);
 
@@ -180,7 +187,7 @@ static void failed_local_inv_fails_connection(struct kunit *test)
 /* The session goes on after iscsid has reconnected. */
 static void session_recovers(struct kunit *test)
 {
-	struct session *s = io_end_session(test, true);
+	struct session *s = io_end_session(test, &no_inline);
 	struct fake_pdu *pdu;
 	struct test_cmd *cmd = io_end_send(s, true, &pdu);
 
