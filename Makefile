@@ -147,7 +147,7 @@ coverage:
 	tests/kunit/coverage.py "$$(sed -n 's/^kunit: building and running in //p' $(REPORTS)/kunit.log)" \
 		2>&1 | tee $(REPORTS)/coverage.log
 
-# The suites, and a login over soft RoCE, in a kernel with every sanitizer.
+# The suites, and logins over soft RoCE and soft iWARP, in a kernel with every sanitizer.
 sanitize: lab
 	@tests/prerequisites kunit
 	@mkdir -p $(REPORTS)
