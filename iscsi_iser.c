@@ -134,7 +134,7 @@ static void iser_destroy_session(struct iscsi_cls_session *cls_session)
 	iscsi_session_remove(cls_session);
 	iser_host_remove(shost);
 	iscsi_host_free(shost);
-	/* Last, for it drops the module's last reference; the session has the host's. */
+	/* Last, for it may drop the module's last reference; until then it holds the host. */
 	iscsi_session_free(cls_session);
 }
 
